@@ -1,0 +1,48 @@
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 5000
+
+# Everything that is installed goes into the checkout: .venv/ and .cache/.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export HOST PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/installed ## install what the other targets need into the checkout
+
+.venv/installed: requirements.txt
+	@echo "installing the tools into .venv/"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements.txt)"
+	@.venv/bin/uv pip sync --quiet --require-hashes requirements.txt
+	@touch $@
+
+demo: setup ## render the default project and serve it with sample customers
+	@.venv/bin/python scripts/demo.py
+
+test: setup ## render the template in every way, and judge what was rendered
+	@.venv/bin/pytest -n auto --durations=10
+
+test-fast: setup ## the part of the tests that takes seconds
+	@.venv/bin/pytest -n auto -m 'not slow'
+
+lint: setup ## check the style and types of the template's own Python
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+
+format: setup ## format the template's own Python
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+lock: setup ## write the newest versions that pyproject.toml allows into requirements.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+
+clean: ## delete what the other targets made
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

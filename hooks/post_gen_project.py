@@ -1,0 +1,63 @@
+"""Keep the files that the answers ask for, and say what to do next.
+
+Works offline with the standard library alone, gives the same result each time, and may run twice
+on one project: `cruft update` runs it again years later.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+ANSWERS: dict[str, str] = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+
+class Choice(NamedTuple):
+    """A path that belongs to one answer of one option, and the name it takes if that was given."""
+
+    path: str
+    option: str
+    answer: str
+    name: str = ""
+
+
+CHOICES = (
+    Choice("{{ cookiecutter.package_name }}/storage/json_file.py", "storage_backend", "json"),
+    Choice("{{ cookiecutter.package_name }}/storage/json_document.py", "storage_backend", "json"),
+    Choice("tests/backend_json.py", "storage_backend", "json", "tests/backend.py"),
+    Choice("tests/test_json_document.py", "storage_backend", "json"),
+    Choice("tests/test_json_file.py", "storage_backend", "json"),
+    Choice(".github", "ci", "github"),
+    Choice(".gitlab-ci.yml", "ci", "gitlab"),
+    Choice("LICENSE.MIT", "license", "MIT", "LICENSE"),
+    Choice("LICENSE.BSD-3-Clause", "license", "BSD-3-Clause", "LICENSE"),
+    Choice("LICENSE.Apache-2.0", "license", "Apache-2.0", "LICENSE"),
+    Choice("LICENSE.Proprietary", "license", "Proprietary", "LICENSE"),
+)
+
+NEXT_STEPS = """
+{folder} is ready. Next:
+
+    cd {folder}
+    make test
+    make run
+
+Then, in another terminal: curl http://127.0.0.1:5000/
+"""
+
+
+def apply(choice: Choice) -> None:
+    """Delete a path whose answer was not given; name the other as its row says."""
+    path = Path(choice.path)
+    if str(ANSWERS[choice.option]) == choice.answer:
+        if choice.name and path.exists():
+            path.replace(choice.name)
+    elif path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+for row in CHOICES:
+    apply(row)
+print(NEXT_STEPS.format(folder=ANSWERS["__folder"]))

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Serve for development: http://HOST:PORT, reloaded when the code changes.
+set -eu
+cd "$(dirname "$0")"
+PATH="$PWD/.uv/bin:$PATH"
+
+exec uv run flask run --debug --host "${HOST:-127.0.0.1}" --port "${PORT:-5000}"

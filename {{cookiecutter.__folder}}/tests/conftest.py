@@ -1,0 +1,38 @@
+"""What the tests share, whichever the storage is; `backend.py` adds the storage's own part."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient, FlaskCliRunner
+
+from {{ cookiecutter.package_name }} import create_app
+from {{ cookiecutter.package_name }}.storage import CustomerStorage
+
+pytest_plugins = ["tests.backend"]
+
+
+@pytest.fixture
+def storage(open_storage: Callable[[], CustomerStorage]) -> Iterator[CustomerStorage]:
+    """An empty storage."""
+    storage = open_storage()
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def app(environ: dict[str, str]) -> Flask:
+    """The application on an empty storage."""
+    return create_app(environ)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Sends requests to the application."""
+    return app.test_client()
+
+
+@pytest.fixture
+def cli(app: Flask) -> FlaskCliRunner:
+    """Runs the application's commands."""
+    return app.test_cli_runner()

@@ -1,0 +1,96 @@
+"""The configuration: read from the environment, or refused in one line that names the variable."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.package_name }} import create_app
+from {{ cookiecutter.package_name }}.config import Config, ConfigError
+
+PROJECT = Path(__file__).parents[1]
+
+
+class Recorder(dict[str, str]):
+    """An environment that notes which variables are asked for."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__(variables)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Read a variable, and note its name."""
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_defaults_are_for_development() -> None:
+    config = Config.from_environ({})
+    assert not config.production
+    assert config.log_level == "INFO"
+    assert (config.retry.deadline, config.retry.backoff) == (10, 0.1)
+    assert config.retry.max_retries is None
+
+
+def test_variables_are_read() -> None:
+    config = Config.from_environ(
+        {
+            "APP_ENV": "production",
+            "ALLOW_ANONYMOUS": "1",
+            "LOG_LEVEL": "DEBUG",
+            "RETRY_DEADLINE_SECONDS": " 2.5 ",
+            "RETRY_BACKOFF_SECONDS": "0.01",
+            "RETRY_MAX_RETRIES": "0",
+        }
+    )
+    assert config.production
+    assert config.log_level == "DEBUG"
+    assert (config.retry.deadline, config.retry.backoff) == (2.5, 0.01)
+    assert config.retry.max_retries == 0
+
+
+def test_empty_variable_counts_as_unset() -> None:
+    assert Config.from_environ({"LOG_LEVEL": "", "RETRY_MAX_RETRIES": " "}).log_level == "INFO"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_ENV", "prod"),
+        ("APP_ENV", "Production"),
+        ("ALLOW_ANONYMOUS", "yes"),
+        ("LOG_LEVEL", "loud"),
+        ("RETRY_DEADLINE_SECONDS", "0"),
+        ("RETRY_DEADLINE_SECONDS", "-1"),
+        ("RETRY_DEADLINE_SECONDS", "inf"),
+        ("RETRY_DEADLINE_SECONDS", "nan"),
+        ("RETRY_DEADLINE_SECONDS", "ten"),
+        ("RETRY_BACKOFF_SECONDS", "1,5"),
+        ("RETRY_MAX_RETRIES", "-1"),
+        ("RETRY_MAX_RETRIES", "1.5"),
+        ("RETRY_MAX_RETRIES", "²"),
+        ("RETRY_MAX_RETRIES", "9" * 5000),
+    ],
+)
+def test_malformed_variable_is_refused_by_name_and_not_repeated(
+    environ: dict[str, str], name: str, value: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        create_app({**environ, name: value})
+    problem = str(refused.value)
+    assert re.fullmatch(rf"{name} must be .+", problem)
+    assert value not in re.sub("of 0|above 0|such as .*|one of .*", "", problem)
+
+
+def test_production_without_a_word_about_access_does_not_start(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="ALLOW_ANONYMOUS must be 1"):
+        create_app({**environ, "APP_ENV": "production"})
+
+
+def test_env_example_lists_exactly_the_variables_that_are_read(environ: dict[str, str]) -> None:
+    recorder = Recorder(environ)
+    create_app(recorder)
+    example = (PROJECT / ".env.example").read_text()
+    assert set(re.findall("^([A-Z_]+)=", example, re.MULTILINE)) == recorder.asked

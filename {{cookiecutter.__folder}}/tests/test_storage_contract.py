@@ -1,0 +1,170 @@
+"""What every storage promises to the rest of the service."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from {{ cookiecutter.package_name }}.customers import Customer, InvalidCustomerError
+from {{ cookiecutter.package_name }}.storage import (
+    BadCursorError,
+    CustomerStorage,
+    decode_cursor,
+    encode_cursor,
+)
+
+from .strategies import customers, ids
+
+ADA = Customer("1", "Ada", "Lovelace")
+ALAN = Customer("2", "Alan", "Turing")
+
+
+def contents(storage: CustomerStorage) -> dict[str, Customer]:
+    return {customer.customer_id: customer for customer in chain.from_iterable(storage.stream())}
+
+
+def test_empty_storage_has_nothing(storage: CustomerStorage) -> None:
+    assert storage.get("1") is None
+    assert list(storage.stream()) == []
+    assert storage.page(10, None).customers == []
+    assert not storage.delete("1")
+
+
+def test_set_customer_is_there_until_deleted(storage: CustomerStorage) -> None:
+    storage.set(ADA)
+    assert storage.get("1") == ADA
+    assert storage.delete("1")
+    assert storage.get("1") is None
+
+
+def test_set_many_adds_and_replaces(storage: CustomerStorage) -> None:
+    storage.set(ADA)
+    storage.set_many([ALAN, Customer("1", "Augusta", "King")])
+    assert contents(storage) == {"1": Customer("1", "Augusta", "King"), "2": ALAN}
+
+
+def test_set_many_keeps_the_last_of_equal_ids(storage: CustomerStorage) -> None:
+    storage.set_many([ADA, Customer("1", "Augusta", "King")])
+    assert contents(storage) == {"1": Customer("1", "Augusta", "King")}
+
+
+def test_set_many_takes_an_iterator_and_nothing(storage: CustomerStorage) -> None:
+    storage.set_many(iter([]))
+    storage.set_many(customer for customer in (ADA, ALAN))
+    assert contents(storage) == {"1": ADA, "2": ALAN}
+
+
+def test_ids_are_compared_to_the_letter(storage: CustomerStorage) -> None:
+    similar = [
+        "a",
+        "A",
+        "a ",
+        " a",
+        "\u00e1",
+        "a\u0301",
+        "\uff41",
+        "1",
+        "01",
+        "a%",
+        "a_",
+        "a*",
+        "a?",
+        "[a]",
+    ]
+    storage.set_many(Customer(customer_id, customer_id, "") for customer_id in similar)
+    for customer_id in similar:
+        assert storage.get(customer_id) == Customer(customer_id, customer_id, "")
+    assert storage.delete("a*")
+    assert len(contents(storage)) == len(similar) - 1
+
+
+def test_another_instance_sees_and_changes_the_same(
+    storage: CustomerStorage, open_storage: Callable[[], CustomerStorage]
+) -> None:
+    storage.set(ADA)
+    other = open_storage()
+    assert other.get("1") == ADA
+    other.set(ALAN)
+    assert storage.get("2") == ALAN
+
+
+def test_no_batch_is_empty_or_unbounded(storage: CustomerStorage) -> None:
+    storage.set_many(Customer(str(number), "x" * 256, "y" * 256) for number in range(5000))
+    sizes = [len(batch) for batch in storage.stream()]
+    assert sum(sizes) == 5000
+    assert 1 <= min(sizes) <= max(sizes) <= 1000
+
+
+def test_page_refuses_a_foreign_cursor(storage: CustomerStorage) -> None:
+    with pytest.raises(BadCursorError):
+        storage.page(10, "no such cursor")
+
+
+def test_threads_write_without_losing_anything(storage: CustomerStorage) -> None:
+    def write(writer: int) -> None:
+        for number in range(20):
+            storage.set(Customer(f"{writer}-{number}", "x", "y"))
+            storage.set(Customer("shared", f"{writer}", f"{number}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    found = contents(storage)
+    assert len(found) == 8 * 20 + 1
+    assert found["shared"].last_name == "19"
+
+
+def test_check_reports_and_changes_nothing(storage: CustomerStorage) -> None:
+    assert storage.check()
+    assert contents(storage) == {}
+
+
+changes = st.one_of(
+    customers,  # set this customer
+    ids,  # delete the customer with this ID
+    st.lists(customers, max_size=4),  # set all of these
+)
+
+
+@given(st.lists(changes, max_size=15))
+@settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_storage_behaves_like_a_dict(
+    storage: CustomerStorage, done: list[Customer | str | list[Customer]]
+) -> None:
+    for customer_id in contents(storage):
+        storage.delete(customer_id)
+    model: dict[str, Customer] = {}
+    for change in done:
+        match change:
+            case Customer():
+                storage.set(change)
+                model[change.customer_id] = change
+            case str():
+                assert storage.delete(change) == (model.pop(change, None) is not None)
+            case _:
+                storage.set_many(change)
+                model |= {customer.customer_id: customer for customer in change}
+    assert contents(storage) == model
+    assert {customer_id: storage.get(customer_id) for customer_id in model} == model
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_cursor_survives_its_encoding(cursor: str) -> None:
+    assert decode_cursor(encode_cursor(cursor)) == cursor
+
+
+@given(st.text())
+def test_any_text_is_a_cursor_or_refused(text: str) -> None:
+    with suppress(BadCursorError):
+        assert encode_cursor(decode_cursor(text)) == text
+
+
+@given(st.binary())
+def test_any_body_is_a_customer_or_refused(body: bytes) -> None:
+    with pytest.raises(InvalidCustomerError):
+        Customer.from_json(body)

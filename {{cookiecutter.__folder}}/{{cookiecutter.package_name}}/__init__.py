@@ -1,0 +1,36 @@
+"""The service: `create_app` puts its parts together."""
+
+import os
+from collections.abc import Mapping
+
+from flask import Flask
+
+from . import api, commands, errors, health, logs
+from .config import Config
+from .middleware import RequestMiddleware
+from .storage.{{ cookiecutter.__storage_module }} import {{ cookiecutter.__storage_class }} as Storage
+
+
+def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+    """Make the application.
+
+    Args:
+        environ: Where the configuration comes from; the process's environment if not given.
+
+    Raises:
+        ConfigError: A variable is missing or malformed; the message names it in one line.
+    """
+    config = Config.from_environ(os.environ if environ is None else environ)
+    logs.configure(config.log_level, json_lines=config.production)
+
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
+    app.extensions["customer_storage"] = Storage.from_environment(config.environment, config.retry)
+
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(health.blueprint)
+    errors.register(app)
+    commands.register(app)
+
+    app.wsgi_app = RequestMiddleware(app.wsgi_app)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,88 @@
+"""The commands `flask customers …` and `flask storage …`."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import msgspec
+from flask import Flask
+from flask.cli import AppGroup
+
+from .api import storage
+from .customers import Customer, InvalidCustomerError, check_customer_id
+from .storage import StorageUnavailableError
+
+customers = AppGroup("customers", help="Read and change customers.")
+storage_group = AppGroup("storage", help="Look after the storage.")
+
+
+def register(app: Flask) -> None:
+    """Add the commands to `flask`."""
+    app.cli.add_command(customers)
+    app.cli.add_command(storage_group)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Show what the user can mend as one line, with exit status 1."""
+    try:
+        yield
+    except (InvalidCustomerError, StorageUnavailableError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _echo(customer: Customer) -> None:
+    click.echo(msgspec.json.encode(customer))
+
+
+@customers.command("list")
+@one_line_errors()
+def list_customers() -> None:
+    """Print every customer, one JSON object a line."""
+    for batch in storage().stream():
+        for customer in batch:
+            _echo(customer)
+
+
+@customers.command("get")
+@click.argument("customer_id")
+@one_line_errors()
+def get_customer(customer_id: str) -> None:
+    """Print one customer."""
+    customer = storage().get(check_customer_id(customer_id))
+    if customer is None:
+        raise click.ClickException("no such customer")
+    _echo(customer)
+
+
+@customers.command("set")
+@click.argument("customer_id")
+@click.argument("first_name")
+@click.argument("last_name")
+@one_line_errors()
+def set_customer(customer_id: str, first_name: str, last_name: str) -> None:
+    """Add a customer, or replace the one with the same ID."""
+    storage().set(
+        Customer.from_fields(
+            {"customerID": customer_id, "firstName": first_name, "lastName": last_name}
+        )
+    )
+
+
+@customers.command("delete")
+@click.argument("customer_id")
+@one_line_errors()
+def delete_customer(customer_id: str) -> None:
+    """Delete one customer."""
+    if not storage().delete(check_customer_id(customer_id)):
+        raise click.ClickException("no such customer")
+
+
+@storage_group.command("check")
+@one_line_errors()
+def check_storage() -> None:
+    """Say whether customers can be read and written; exit status 1 if not."""
+    for name, value in storage().check().items():
+        click.echo(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+    click.echo("ok")

@@ -1,0 +1,104 @@
+"""The port: what the service asks of a storage, whichever it is."""
+
+import base64
+import binascii
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from ..config import Environment
+from ..customers import Customer
+from ..retry import RetryPolicy
+
+
+class StorageUnavailableError(Exception):
+    """The storage cannot be used now. The message is one line that says why, without data."""
+
+
+class BadCursorError(ValueError):
+    """A cursor that this storage did not give out."""
+
+    def __init__(self) -> None:
+        super().__init__("cursor is not one that this service gave out")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some customers, and the cursor of the page after them, None if there is none."""
+
+    customers: list[Customer]
+    next_cursor: str | None
+
+
+class CustomerStorage(ABC):
+    """Where customers are kept. Safe to use from several threads and several processes.
+
+    Every method raises StorageUnavailableError when the storage cannot be used within the retry
+    deadline. A write that returned is kept, whatever happens to the process afterwards.
+    """
+
+    @classmethod
+    @abstractmethod
+    def from_environment(cls, environment: Environment, retry: RetryPolicy) -> Self:
+        """Make the storage that the configuration describes. Opens nothing yet.
+
+        Raises:
+            ConfigError: A variable is missing or malformed.
+        """
+
+    @abstractmethod
+    def get(self, customer_id: str) -> Customer | None:
+        """One customer, or None if there is no such ID."""
+
+    @abstractmethod
+    def set_many(self, customers: Iterable[Customer]) -> None:
+        """Add customers, replacing those with the same IDs; the last one with an ID stays."""
+
+    def set(self, customer: Customer) -> None:
+        """Add a customer, or replace the one with the same ID."""
+        self.set_many([customer])
+
+    @abstractmethod
+    def delete(self, customer_id: str) -> bool:
+        """Delete a customer; False if there is no such ID."""
+
+    @abstractmethod
+    def stream(self) -> Iterator[list[Customer]]:
+        """Every customer, in batches of a bounded size, none of which is empty."""
+
+    @abstractmethod
+    def page(self, limit: int, cursor: str | None) -> Page:
+        """At most `limit` customers, from the start or from where `cursor` says.
+
+        Raises:
+            BadCursorError: The cursor is not one of this storage's.
+        """
+
+    @abstractmethod
+    def check(self) -> Mapping[str, object]:
+        """A report of what is there, for an operator, if customers can be read and written."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what the storage holds open."""
+
+
+def encode_cursor(cursor: str) -> str:
+    """A storage's cursor as opaque text for a URL (RFC 4648, base64url without padding)."""
+    return base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str) -> str:
+    """The storage's cursor that `encode_cursor` made opaque.
+
+    Raises:
+        BadCursorError: The text is not of that form.
+    """
+    try:
+        cursor = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError):
+        raise BadCursorError from None
+    if encode_cursor(cursor) != text:
+        raise BadCursorError
+    return cursor
