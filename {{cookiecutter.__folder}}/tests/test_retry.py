@@ -69,7 +69,14 @@ def test_no_pause_and_no_attempt_goes_past_the_deadline(
     with pytest.raises(ConnectionError):
         policy(time, deadline, backoff=backoff).call(flaky, is_transient)
     assert all(started < 1000 + deadline for started in flaky.started[1:])
-    assert time.now <= max(1000 + deadline, flaky.started[-1]) + attempt
+    assert time.now == flaky.started[-1] + attempt
+
+
+def test_the_deadline_is_used_up_but_for_one_backoff() -> None:
+    time = FakeTime()
+    with pytest.raises(ConnectionError):
+        policy(time, deadline=10).call(Flaky(time, failures=10**9), is_transient)
+    assert 1009.9 <= time.now < 1010
 
 
 @given(max_retries=st.integers(0, 20))

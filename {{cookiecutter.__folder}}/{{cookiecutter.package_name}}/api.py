@@ -6,6 +6,7 @@ from itertools import chain
 
 import msgspec
 from flask import Blueprint, Response, current_app, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from .customers import Customer, InvalidCustomerError, check_customer_id
 from .errors import line
@@ -59,7 +60,10 @@ def set_customer() -> Response:
     """Add a customer, or replace the one with the same ID."""
     if not request.is_json:
         return line("the content type must be application/json", 415)
-    storage().set(Customer.from_json(request.get_data(cache=False)))
+    body = request.get_data(cache=False)
+    if len(body) >= MAX_BODY_BYTES:  # Werkzeug cuts a body off there if its length was not told
+        raise RequestEntityTooLarge
+    storage().set(Customer.from_json(body))
     return line("success", 200)
 
 

@@ -19,8 +19,9 @@ class RetryPolicy:
     Jitter" (AWS Architecture Blog, 2015).
 
     Attributes:
-        deadline: Seconds after the first attempt at which no further one starts.
+        deadline: Seconds after which no further attempt starts.
         backoff: Seconds that the first pause takes at most; each further one may take twice that.
+            There is no further pause when this much or less is left of the deadline.
         max_backoff: Seconds that no pause exceeds.
         max_retries: How many attempts may follow the first; None: as many as the deadline allows.
         log_level: The level of the line that is logged before each pause.
@@ -64,14 +65,15 @@ class RetryPolicy:
             try:
                 return attempt()
             except Exception as error:
-                pause = random.uniform(0, ceiling)  # noqa: S311, jitter is no secret
+                left = give_up_at - self.clock()
                 if (
                     not is_transient(error)
                     or retries == self.max_retries
-                    or self.clock() + pause >= give_up_at
+                    or left <= self.backoff  # else ever shorter pauses would fill the rest
                 ):
                     raise
                 retries += 1
+                pause = random.uniform(0, min(ceiling, left))  # noqa: S311, jitter is no secret
                 log.log(
                     self.log_level,
                     "retry %d in %.3f s after %s",

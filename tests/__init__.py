@@ -1,0 +1,1 @@
+"""The template's tests: they render it, then judge what was rendered."""

@@ -1,0 +1,220 @@
+"""A rendered project, and a server of one, as objects with verbs."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+TEMPLATE = Path(__file__).parents[1]
+MADE_BY_TOOLS = frozenset(
+    (
+        ".hypothesis",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".uv",
+        ".venv",
+        "__pycache__",
+        "uv.lock",
+    )
+)
+START_SECONDS = 60
+
+
+def clean_environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a user's terminal: without what this test run added to it."""
+    ours = (
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "PYTHONDONTWRITEBYTECODE",  # each start would compile everything again
+        "PYTHONPATH",
+        "VIRTUAL_ENV",
+    )
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith(("PYTEST_", "COOKIECUTTER_"))
+    }
+    return {**inherited, **(extra or {})}
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that was started, with everything that it started."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self) -> httpx.Client:
+        """A client that sends to this server."""
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the server printed a text."""
+        give_up_at = time.monotonic() + START_SECONDS
+        while text not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < give_up_at, self.log.read_text()
+            time.sleep(0.02)
+
+    def family(self) -> set[int]:
+        """The process IDs of the server and of everything that it started (Linux)."""
+        parents = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        family = {self.process.pid}
+        while more := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= more
+        return family
+
+    def workers(self) -> list[int]:
+        """The process IDs of the workers of a production server that live now, the oldest first."""
+        spawned = re.findall(r"worker-\d+ with PID: (\d+)", self.log.read_text())
+        family = self.family()
+        return [pid for pid in map(int, spawned) if pid in family]
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> int:
+        """End the server as Ctrl-C does, with all that it started; its exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, how)
+        try:
+            return self.process.wait(timeout=20)
+        finally:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+@contextmanager
+def serve(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server with HOST and PORT in its environment, and wait until it answers."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile(prefix="server-", suffix=".log", delete=False) as output:
+        log = Path(output.name)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**environ, "HOST": "127.0.0.1", "PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    try:
+        with server.client() as client:
+            wait_until_alive(client, server)
+        yield server
+    finally:
+        server.stop()
+        log.unlink()
+
+
+def wait_until_alive(client: httpx.Client, server: Server) -> None:
+    """Wait for the first answer of a server that was just started."""
+    give_up_at = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            client.get("/healthz").raise_for_status()
+        except httpx.TransportError:
+            if server.process.poll() is not None or time.monotonic() > give_up_at:
+                raise AssertionError(f"no server:\n{server.log.read_text()}") from None
+            time.sleep(0.02)
+        else:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Bake:
+    """A rendered project."""
+
+    name: str
+    path: Path
+    answers: Mapping[str, str]
+
+    @property
+    def package(self) -> str:
+        """The project's import name."""
+        return self.answers["package_name"]
+
+    def files(self) -> list[str]:
+        """Every file of the project but those that tools made, as sorted relative paths."""
+        found = []
+        for folder, folders, names in os.walk(self.path):
+            folders[:] = [name for name in folders if name not in MADE_BY_TOOLS]
+            found += [
+                Path(folder, name).relative_to(self.path).as_posix()
+                for name in names
+                if name not in MADE_BY_TOOLS
+            ]
+        return sorted(found)
+
+    def read(self, file: str) -> str:
+        """The text of a file."""
+        return (self.path / file).read_text(encoding="utf-8")
+
+    def copy_to(self, folder: Path) -> "Bake":
+        """A fresh copy of the project, without what tools made."""
+        target = folder / self.path.name
+        shutil.copytree(self.path, target, ignore=shutil.ignore_patterns(*MADE_BY_TOOLS))
+        return Bake(self.name, target, self.answers)
+
+    def run(
+        self, *command: str, environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project, as its team would in a terminal."""
+        return subprocess.run(
+            command,
+            cwd=self.path,
+            env=clean_environ(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def make(self, target: str, **environ: str) -> str:
+        """Run a target of the project's Makefile that must succeed; what it printed."""
+        done = self.run("make", target, environ=environ)
+        assert done.returncode == 0, f"make {target}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    @property
+    def python(self) -> str:
+        """The Python of the project's own environment."""
+        return str(self.path / ".venv" / "bin" / "python")
+
+    @contextmanager
+    def serve(self, target: str, **environ: str) -> Iterator[Server]:
+        """Start a server by a target of the project's Makefile: run or serve."""
+        with serve(["make", target], self.path, clean_environ(environ)) as server:
+            yield server
+
+
+def tool(name: str) -> str:
+    """The path of a command that stands beside this Python."""
+    return str(Path(sys.executable).parent / name)

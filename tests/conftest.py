@@ -1,0 +1,92 @@
+"""Renders each combination of answers once in a test run, in however many processes it runs."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from .bake import TEMPLATE, Bake
+
+OPTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+
+# Names with everything that may stand in a text, so that each file must take it as data.
+COMBINATIONS: dict[str, dict[str, str]] = {
+    "default": {},
+    "changed": {
+        "project_name": 'Bücher & "Söhne": {{ braces }} <b>\\n</b>',
+        "project_slug": "book-shop",
+        "package_name": "shop",
+        "description": 'It\'s "quoted", C:\\new, 100 % $HOME `id` # no comment, 😀',
+        "author_name": "Zoë O'Brien \\ Co.",
+        "author_email": "zoe+books@example.org",
+        "license": "Apache-2.0",
+        "ci": "gitlab",
+    },
+    "bsd": {"license": "BSD-3-Clause", "ci": "none"},
+    "proprietary": {"license": "Proprietary", "ci": "none"},
+}
+# Those that differ in more than a text: each of these runs its own tests and serves.
+BACKENDS = ("default", "changed")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+Render = Callable[[str, Mapping[str, str]], Bake]
+
+
+@pytest.fixture(scope="session")
+def render(shared: Path, cookies_session: Any) -> Render:
+    """Renders the template once for each name."""
+
+    def render_once(name: str, answers: Mapping[str, str]) -> Bake:
+        assert answers.keys() <= OPTIONS.keys(), "no such option"
+        folder = shared / name
+        with FileLock(shared / f"{name}.lock"):
+            if not folder.exists():
+                # What is passed by a program is rendered as a template; a person's typing is not.
+                raw = {key: value.replace("{{", "{{ '{{' }}") for key, value in answers.items()}
+                result = cookies_session.bake(extra_context=raw)
+                assert result.exception is None
+                (shared / f"{name}.json").write_text(json.dumps(result.context))
+                folder.mkdir()
+                shutil.move(result.project_path, folder)
+        (project,) = folder.iterdir()
+        return Bake(name, project, json.loads((shared / f"{name}.json").read_text()))
+
+    return render_once
+
+
+@pytest.fixture(params=COMBINATIONS)
+def bake(request: pytest.FixtureRequest, render: Render) -> Bake:
+    """Each combination, rendered. Shared by all tests: not to be changed."""
+    return render(request.param, COMBINATIONS[request.param])
+
+
+@pytest.fixture(scope="session")
+def installed(render: Render, shared: Path) -> Callable[[str], Bake]:
+    """Gives a combination with its own environment installed. Shared: not to be changed."""
+
+    def install_once(name: str) -> Bake:
+        bake = render(name, COMBINATIONS[name])
+        with FileLock(shared / f"{name}.lock"):
+            bake.make("setup")
+        return bake
+
+    return install_once
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, installed: Callable[[str], Bake]) -> Bake:
+    """Each combination that has code of its own, with its environment installed."""
+    return installed(request.param)

@@ -1,0 +1,59 @@
+"""`make demo` shows the template to somebody who has just cloned it."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .bake import TEMPLATE, clean_environ, serve
+
+pytestmark = pytest.mark.slow
+
+
+def test_demo_serves_sample_customers_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "tmp").mkdir()
+    environ = clean_environ({"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")})
+    with serve(["make", "demo"], TEMPLATE, environ) as server:
+        server.wait_for("The demo serves sample customers: curl http://127.0.0.1:")
+        with server.client() as client:
+            assert client.get("/get/1").json()["lastName"] == "Lovelace"
+            assert len(client.get("/").json()) == 3
+        family = server.family()
+        assert len(family) > 3
+        server.stop(signal.SIGINT)
+        assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_demo_says_what_to_do_when_its_port_is_taken(tmp_path: Path) -> None:
+    with serve(["make", "demo"], TEMPLATE, clean_environ()) as server:
+        port = server.url.rpartition(":")[2]
+        second = subprocess.run(
+            ["make", "demo"],  # noqa: S607
+            cwd=TEMPLATE,
+            env=clean_environ({"PORT": port, "TMPDIR": str(tmp_path)}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert second.returncode != 0
+    assert "Address already in use; try another one, as in PORT=8000 make demo" in second.stderr
+
+
+def test_help_lists_every_target() -> None:
+    makefile = (TEMPLATE / "Makefile").read_text()
+    targets = [line.partition(":")[0] for line in makefile.splitlines() if ": ## " in line]
+    shown = subprocess.run(
+        ["make", "help"],  # noqa: S607
+        cwd=TEMPLATE,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    listed = [line.split()[1] for line in shown.splitlines()]
+    assert {"demo", "test", "test-fast", "lint"} <= set(listed)
+    assert set(targets) <= set(listed)

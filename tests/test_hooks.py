@@ -1,0 +1,151 @@
+"""The hooks: one table of choices, the same result each time, and a next step that works."""
+
+import ast
+import json
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .bake import TEMPLATE, Bake, clean_environ, serve
+from .conftest import OPTIONS, Render
+
+POST_GEN = TEMPLATE / "hooks" / "post_gen_project.py"
+HOOKS = sorted((TEMPLATE / "hooks").glob("*.py"))
+PROJECT = next(TEMPLATE.glob("{{*"))
+
+
+def rendered_hook(bake: Bake, folder: Path) -> Path:
+    """The post-gen hook as cookiecutter runs it for these answers."""
+    script = folder / "hook.py"
+    source = POST_GEN.read_text().replace("{{ cookiecutter | tojson }}", json.dumps(bake.answers))
+    script.write_text(source.replace("{{ cookiecutter.package_name }}", bake.package))
+    return script
+
+
+def choices() -> list[tuple[str, str, str, str]]:
+    """The rows of the table, as they are before rendering."""
+    tree = ast.parse(POST_GEN.read_text())
+    (table,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CHOICES"
+    )
+    assert isinstance(table, ast.Tuple)
+    rows = []
+    for call in table.elts:
+        assert isinstance(call, ast.Call)
+        values = [ast.literal_eval(argument) for argument in call.args]
+        rows.append((*values, "") if len(values) == 3 else tuple(values))
+    return rows
+
+
+@pytest.mark.parametrize("row", choices(), ids=lambda row: f"{row[0]} {row[1]}={row[2]}")
+def test_row_of_the_table_names_what_exists(row: tuple[str, str, str, str]) -> None:
+    path, option, answer, _ = row
+    folder = PROJECT / path.replace(
+        "{{ cookiecutter.package_name }}", "{{cookiecutter.package_name}}"
+    )
+    assert folder.exists()
+    options = OPTIONS[option]
+    assert answer in (options if isinstance(options, list) else ("True", "False"))
+
+
+def test_no_two_rows_end_as_the_same_file_for_one_answer() -> None:
+    ends = [(option, answer, name or path) for path, option, answer, name in choices()]
+    assert len(ends) == len(set(ends))
+
+
+def test_every_option_that_chooses_files_has_rows_for_its_answers() -> None:
+    answers: dict[str, set[str]] = {}
+    for _, option, answer, _ in choices():
+        answers.setdefault(option, set()).add(answer)
+    assert answers["license"] == set(OPTIONS["license"])
+    assert answers["ci"] == set(OPTIONS["ci"]) - {"none"}
+    assert answers["storage_backend"] >= {"json"}
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.name)
+def test_hook_imports_nothing_that_is_installed_or_asks_the_world(hook: Path) -> None:
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(ast.parse(hook.read_text()))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    harmless = {
+        "collections.abc",
+        "json",
+        "pathlib",
+        "re",
+        "shutil",
+        "sys",
+        "typing",
+        "unicodedata",
+    }
+    assert imported <= harmless
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.name)
+def test_hook_reads_answers_only_as_data(hook: Path) -> None:
+    names = re.findall(r"\{\{(.*?)\}\}", hook.read_text())
+    assert set(names) <= {" cookiecutter | tojson ", " cookiecutter.package_name "}
+
+
+def snapshot(bake: Bake) -> Mapping[str, str]:
+    return {file: bake.read(file) for file in bake.files()}
+
+
+def test_rendering_twice_gives_the_same(render: Render) -> None:
+    first, second = render("first", {}), render("second", {})
+    assert snapshot(first) == snapshot(second)
+
+
+def test_post_gen_hook_may_run_twice(bake: Bake, tmp_path: Path) -> None:
+    copy = bake.copy_to(tmp_path)
+    for _ in range(2):
+        done = copy.run(sys.executable, str(rendered_hook(bake, tmp_path)))
+        assert done.returncode == 0, done.stderr
+    assert snapshot(copy) == snapshot(bake)
+
+
+def test_post_gen_hook_leaves_what_a_team_added(bake: Bake, tmp_path: Path) -> None:
+    copy = bake.copy_to(tmp_path)
+    (copy.path / "NOTES.txt").write_text("theirs\n")
+    copy.run(sys.executable, str(rendered_hook(bake, tmp_path)))
+    assert copy.read("NOTES.txt") == "theirs\n"
+
+
+@pytest.mark.slow
+def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[str], Bake]) -> None:
+    installed("default")  # fills the cache of packages
+    cookiecutter = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]
+    environ = clean_environ({"HOME": str(tmp_path / "home")})
+    (tmp_path / "home").mkdir()
+    printed = subprocess.run(
+        cookiecutter, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+    ).stdout
+    commands = re.findall("^    (.+)$", printed, re.MULTILINE)
+    assert commands == ["cd customer-api", "make test", "make run"]
+    (curl,) = re.findall("curl http://127.0.0.1:5000/", printed)
+    script = " && ".join(commands)
+    with serve(["sh", "-c", script], tmp_path, environ) as server:
+        shown = subprocess.run(
+            curl.replace("http://127.0.0.1:5000", server.url).split(),
+            capture_output=True,
+            check=True,
+        )
+    assert shown.stdout == b"{}"
+
+
+def test_table_is_all_that_the_hook_needs(tmp_path: Path, render: Render) -> None:
+    copy = render("first", {}).copy_to(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(copy.path)
+        names: dict[str, Any] = runpy.run_path(str(rendered_hook(copy, tmp_path)))
+    assert [tuple(row)[1:] for row in names["CHOICES"]] == [row[1:] for row in choices()]

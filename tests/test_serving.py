@@ -1,0 +1,161 @@
+"""Each rendering, served as its README says, keeps the HTTP contract on the wire."""
+
+import importlib.util
+import json
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+
+from .bake import Bake, Server
+
+pytestmark = pytest.mark.slow
+
+ADA = {"customerID": "7", "firstName": "Ada", "lastName": "Lovelace"}
+
+
+def contract_of(bake: Bake) -> Any:
+    """The project's own table of requests and answers."""
+    spec = importlib.util.spec_from_file_location("contract", bake.path / "tests" / "contract.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(params=["run", "serve"])
+def server(
+    request: pytest.FixtureRequest, backend: Bake, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The project, served for development and as in production."""
+    folder = tmp_path_factory.mktemp("data")
+    with backend.serve(request.param, DATA_PATH=str(folder / "customers.json")) as server:
+        yield server
+
+
+def test_contract_holds_on_the_wire(backend: Bake, server: Server) -> None:
+    contract = contract_of(backend)
+    wrong = []
+    with server.client() as client:
+        for case in contract.CASES:
+            for customer_id in client.get("/").json():
+                client.delete(f"/delete/{httpx.URL(path=customer_id).raw_path.decode()}")
+            client.post("/set", json=contract.STORED)
+            headers = {"Content-Type": case.body_type} if case.body is not None else {}
+            answer = client.request(
+                case.method, httpx.URL(server.url + case.path), content=case.body, headers=headers
+            )
+            got = (answer.status_code, answer.content, answer.headers["content-type"])
+            if got != (case.status, case.answer, case.content_type):
+                wrong.append((case.name, got))
+    assert len(contract.CASES) > 100
+    assert wrong == []
+
+
+def test_body_sent_in_chunks_is_read_and_limited(server: Server) -> None:
+    def chunks(text: bytes) -> Iterator[bytes]:
+        for start in range(0, len(text), 1000):
+            yield text[start : start + 1000]
+
+    headers = {"Content-Type": "application/json"}
+    with server.client() as client:
+        body = json.dumps({**ADA, "extra": "x" * 10_000}).encode()
+        assert client.post("/set", content=chunks(body), headers=headers).status_code == 200
+        assert client.get("/get/7").json() == ADA
+        body = json.dumps({**ADA, "extra": "x" * 100_000}).encode()
+        assert client.post("/set", content=chunks(body), headers=headers).status_code == 413
+
+
+def test_forged_request_cannot_add_lines_to_the_log(server: Server) -> None:
+    address = httpx.URL(server.url)
+    with socket.create_connection((address.host, address.port or 80)) as connection:
+        connection.sendall(
+            b"GET /get/a%0Ab%0D%0Aforged HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"X-Request-ID: a\tforged\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
+    assert "forged" not in server.log.read_text()
+
+
+def test_head_has_the_headers_and_no_body(server: Server) -> None:
+    with server.client() as client:
+        answer = client.head("/get/7")
+        assert answer.status_code == 404
+        assert answer.content == b""
+
+
+def test_server_ends_when_told_and_leaves_no_process(backend: Bake, tmp_path: Path) -> None:
+    for target in ("run", "serve"):
+        with backend.serve(target, DATA_PATH=str(tmp_path / "customers.json")) as server:
+            family = server.family()
+            assert len(family) > 2
+            server.stop(signal.SIGINT)
+            assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("LOG_LEVEL", "loud"), ("RETRY_DEADLINE_SECONDS", "soon"), ("APP_ENV", "production")],
+)
+@pytest.mark.parametrize("target", ["run", "serve"])
+def test_malformed_variable_stops_the_start_with_one_line(
+    backend: Bake, target: str, variable: str, value: str
+) -> None:
+    done = backend.run("make", target, environ={variable: value})
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert len(lines) == 1
+    named = "ALLOW_ANONYMOUS" if variable == "APP_ENV" else variable
+    assert re.fullmatch(f"configuration: {named} must be .*", lines[0])
+
+
+def test_env_file_is_read_in_development(backend: Bake, tmp_path: Path) -> None:
+    project = backend.copy_to(tmp_path)
+    (project.path / ".env").write_text(
+        backend.read(".env.example").replace("LOG_LEVEL=INFO", "LOG_LEVEL=loud")
+    )
+    done = project.run(
+        backend.python, "-m", "flask", "customers", "list", environ={"FLASK_APP": "run"}
+    )
+    assert done.returncode != 0
+    assert "LOG_LEVEL must be" in done.stderr
+
+
+def test_every_curl_of_the_readme_works(backend: Bake, server: Server) -> None:
+    section = backend.read("README.md").partition("## Call")[2].partition("## Configure")[0]
+    script = "".join(re.findall(r"```console\n(curl .*?)```", section, re.DOTALL))
+    assert script.count("curl") >= 5
+    script = script.replace("http://127.0.0.1:5000", server.url).replace("curl", "curl -sSf")
+    done = backend.run("sh", "-ec", script)
+    assert done.returncode == 0, done.stderr
+    assert "success" in done.stdout
+    assert '"firstName":"Ada"' in done.stdout
+
+
+def test_every_flask_command_of_the_readme_works(backend: Bake, tmp_path: Path) -> None:
+    commands = re.findall(
+        r"^uv run (flask (?:customers|storage) .*)$", backend.read("README.md"), re.MULTILINE
+    )
+    assert len(commands) >= 5
+    for command in commands:
+        done = backend.run(
+            backend.python, "-m", *command.split(), environ={"DATA_PATH": str(tmp_path / "c.json")}
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_files_that_the_readme_names_exist(backend: Bake) -> None:
+    table = backend.read("README.md").partition("## Find your way")[2]
+    named = re.findall(r"`([\w./]+\.py)`", table)
+    assert len(named) > 10
+    for file in named:
+        places = (backend.path / file, backend.path / backend.package / file)
+        assert any(place.exists() for place in places), file

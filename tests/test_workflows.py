@@ -1,0 +1,188 @@
+"""What runs on GitHub and GitLab: the template's own workflows, and those of its projects."""
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .bake import TEMPLATE, Bake, clean_environ, tool
+from .conftest import COMBINATIONS, OPTIONS, Render
+
+WORKFLOWS = ".github/workflows"
+PIN = re.compile(r"\s*(?:- )?uses: ([\w.-]+/[\w./-]+)@([0-9a-f]{40} # v\d+\.\d+\.\d+)")
+
+
+def answering(ci: str) -> list[str]:
+    """The combinations that chose this CI."""
+    return [
+        name for name, answers in COMBINATIONS.items() if answers.get("ci", OPTIONS["ci"][0]) == ci
+    ]
+
+
+@pytest.fixture(params=["template", *answering("github")])
+def repository(request: pytest.FixtureRequest, render: Render) -> Path:
+    """Each folder that is, or becomes, a repository on GitHub."""
+    name: str = request.param
+    return TEMPLATE if name == "template" else render(name, COMBINATIONS[name]).path
+
+
+@pytest.fixture(params=answering("gitlab"))
+def on_gitlab(request: pytest.FixtureRequest, render: Render) -> Bake:
+    """Each combination that becomes a repository on GitLab."""
+    return render(request.param, COMBINATIONS[request.param])
+
+
+def files(repository: Path) -> list[Path]:
+    """The files of a repository's workflows."""
+    found = sorted((repository / WORKFLOWS).iterdir())
+    assert found
+    return found
+
+
+def workflows(repository: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each workflow of a repository, by the name of its file."""
+    for file in files(repository):
+        yield file.name, yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def steps(repository: Path) -> Iterator[dict[str, Any]]:
+    """Each step of each job of each workflow of a repository."""
+    for _, workflow in workflows(repository):
+        for job in workflow["jobs"].values():
+            yield from job["steps"]
+
+
+def pins(repository: Path) -> Iterator[tuple[str, str]]:
+    """Each action that a repository uses, with its commit and version."""
+    for file in files(repository):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if "uses:" in line:
+                pin = PIN.fullmatch(line)
+                assert pin, f"{file.name}: not pinned: {line.strip()}"
+                yield pin[1], pin[2]
+
+
+def make_targets(folder: Path) -> set[str]:
+    """The targets of a folder's Makefile."""
+    makefile = (folder / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def commands_of_target(bake: Bake, target: str) -> list[str]:
+    """What a target of a project's Makefile runs, but for the flag that CI does without."""
+    recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", bake.read("Makefile"), re.MULTILINE)
+    assert recipe
+    return [line.strip("\t@").replace("--no-sync ", "") for line in recipe[1].splitlines()]
+
+
+def gitlab_jobs(bake: Bake) -> dict[str, list[str]]:
+    """Each job of a project on GitLab, with the commands that it runs."""
+    content = yaml.safe_load(bake.read(".gitlab-ci.yml"))
+    return {name: job["script"] for name, job in content.items() if "script" in job}
+
+
+def test_every_workflow_is_yaml_and_has_jobs(repository: Path) -> None:
+    for file, workflow in workflows(repository):
+        assert workflow["jobs"], file
+
+
+def test_every_action_is_pinned_by_commit_and_names_its_version(repository: Path) -> None:
+    assert list(pins(repository))
+
+
+def test_an_action_is_pinned_to_one_commit_everywhere(render: Render) -> None:
+    commits: dict[str, set[str]] = {}
+    for folder in (TEMPLATE, *(render(n, COMBINATIONS[n]).path for n in answering("github"))):
+        for action, commit in pins(folder):
+            commits.setdefault(action, set()).add(commit)
+    assert {action for action, pinned in commits.items() if len(pinned) > 1} == set()
+
+
+def test_every_workflow_may_only_read_the_repository(repository: Path) -> None:
+    for file, workflow in workflows(repository):
+        assert workflow["permissions"] == {"contents": "read"}, file
+        assert not any("permissions" in job for job in workflow["jobs"].values()), file
+
+
+def test_every_workflow_says_which_of_its_runs_replace_each_other(repository: Path) -> None:
+    for file, workflow in workflows(repository):
+        assert workflow["concurrency"].keys() == {"group", "cancel-in-progress"}, file
+
+
+def test_every_job_has_a_timeout(repository: Path) -> None:
+    for file, workflow in workflows(repository):
+        for name, job in workflow["jobs"].items():
+            assert 0 < job["timeout-minutes"] <= 60, f"{file}: {name}"
+
+
+def test_checkout_leaves_no_credentials_behind(repository: Path) -> None:
+    checkouts = [s for s in steps(repository) if s.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_every_make_target_that_a_workflow_calls_exists(repository: Path, render: Render) -> None:
+    rendered = render("default", COMBINATIONS["default"]).path
+    called = set()
+    for step in steps(repository):
+        folder = rendered if "working-directory" in step else repository
+        for targets in re.findall(r"\bmake ((?:[a-z-]+ ?)+)", step.get("run", "")):
+            called |= {(folder, target) for target in targets.split()}
+    assert called
+    assert {target for folder, target in called if target not in make_targets(folder)} == set()
+
+
+def test_the_smoke_enters_the_folder_that_it_renders(render: Render) -> None:
+    rendered = render("default", COMBINATIONS["default"]).path.name
+    folders = {s["working-directory"] for s in steps(TEMPLATE) if "working-directory" in s}
+    assert folders == {f"${{{{ runner.temp }}}}/{rendered}"}
+
+
+def test_a_workflow_in_the_template_is_yaml_before_it_is_rendered() -> None:
+    """One that is not stops Dependabot: it would update none."""
+    (project,) = TEMPLATE.glob("{{*")
+    for file, workflow in workflows(project):
+        assert workflow["jobs"], file
+
+
+def test_dependabot_looks_into_every_folder_of_workflows() -> None:
+    dependabot = yaml.safe_load((TEMPLATE / ".github/dependabot.yml").read_text(encoding="utf-8"))
+    (folders,) = (
+        entry["directories"]
+        for entry in dependabot["updates"]
+        if entry["package-ecosystem"] == "github-actions"
+    )
+    (project,) = TEMPLATE.glob("{{*")
+    assert folders == ["/", f"/{project.name}/{WORKFLOWS}"]  # "/" means its .github/workflows
+
+
+def test_gitlab_runs_what_make_runs(on_gitlab: Bake) -> None:
+    jobs = gitlab_jobs(on_gitlab)
+    assert jobs == {target: commands_of_target(on_gitlab, target) for target in ("lint", "test")}
+
+
+def test_gitlab_names_tools_that_the_project_installs(on_gitlab: Bake) -> None:
+    groups = tomllib.loads(on_gitlab.read("pyproject.toml"))["dependency-groups"]
+    installed = {re.split("[<>=]", line)[0] for group in groups.values() for line in group}
+    for job, commands in gitlab_jobs(on_gitlab).items():
+        for command in commands:
+            program, verb, name, *_ = command.split()
+            assert (program, verb) == ("uv", "run"), job
+            assert name in installed, job
+
+
+def test_zizmor_finds_nothing(repository: Path) -> None:
+    done = subprocess.run(
+        [tool("zizmor"), "--offline", "--no-progress", "--strict-collection", ".github"],
+        cwd=repository,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
