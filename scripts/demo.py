@@ -1,5 +1,6 @@
 """Render the default project into a temporary folder and serve it with sample customers."""
 
+import contextlib
 import json
 import os
 import signal
@@ -67,6 +68,14 @@ def wait_until_ready(server: subprocess.Popen[bytes]) -> None:
             return
 
 
+def end(server: subprocess.Popen[bytes]) -> None:
+    """End the server, and what it started."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(server.pid, how)
+            server.wait(timeout=10)
+
+
 def leave(_signal: int, _frame: FrameType | None) -> None:
     """Leave as Ctrl-C does, so that the server is ended and the folder deleted."""
     raise KeyboardInterrupt
@@ -102,9 +111,7 @@ def main() -> None:
         except KeyboardInterrupt:
             print("\nThe demo has ended; its folder is deleted.")
         finally:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGINT)
-                server.wait()
+            end(server)
 
 
 if __name__ == "__main__":

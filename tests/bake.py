@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +146,14 @@ def wait_until_alive(client: httpx.Client, server: Server) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def wait_until_gone(pids: Iterable[int]) -> None:
+    """Wait until no such process is left (Linux)."""
+    give_up_at = time.monotonic() + 10
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < give_up_at, f"processes are left: {left}"
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from .bake import TEMPLATE, clean_environ, serve
+from .bake import TEMPLATE, clean_environ, serve, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
 
-def test_demo_serves_sample_customers_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_demo_serves_sample_customers_and_leaves_nothing(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "tmp").mkdir()
     environ = clean_environ({"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")})
@@ -22,8 +25,8 @@ def test_demo_serves_sample_customers_and_leaves_nothing(tmp_path: Path) -> None
             assert len(client.get("/").json()) == 3
         family = server.family()
         assert len(family) > 3
-        server.stop(signal.SIGINT)
-        assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+        server.stop(how)
+        wait_until_gone(family)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "home").iterdir()) == []
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .bake import Bake, Server
+from .bake import Bake, Server, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,7 @@ def test_server_ends_when_told_and_leaves_no_process(backend: Bake, tmp_path: Pa
             family = server.family()
             assert len(family) > 2
             server.stop(signal.SIGINT)
-            assert [pid for pid in family if Path(f"/proc/{pid}").exists()] == []
+            wait_until_gone(family)
 
 
 @pytest.mark.parametrize(
