@@ -282,6 +282,7 @@ def waiting_for(condition: Callable[[], bool]) -> None:
         pause.wait(0.001)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
 def test_file_keeps_its_permissions(storage: JsonFileStorage, path: Path) -> None:
     path.write_text("{}")
     path.chmod(0o640)
@@ -289,6 +290,7 @@ def test_file_keeps_its_permissions(storage: JsonFileStorage, path: Path) -> Non
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few users make links")
 def test_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     link = tmp_path / "customers.json"
