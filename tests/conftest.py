@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,17 @@ COMBINATIONS: dict[str, dict[str, str]] = {
 }
 # Those that differ in more than a text: each of these runs its own tests and serves.
 BACKENDS = ("default", "changed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_ends_what_is_started() -> None:
+    """Let servers heed SIGINT also where the tests run in the background of a script.
+
+    A shell lets such a job, and all that it starts, ignore SIGINT (POSIX, 2.11 Signals and Error
+    Handling).
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
