@@ -209,6 +209,10 @@ class JsonFileStorage(CustomerStorage):
             give_up_at,
         )
         try:
+            with suppress(FileNotFoundError):
+                # Opening makes a network file system tell what other hosts wrote (nfs(5),
+                # "Close-to-open cache consistency").
+                os.close(os.open(self._path, os.O_RDONLY))
             document = self._load()
             merged: dict[str, Customer | None] = {}
             for change in changes:
