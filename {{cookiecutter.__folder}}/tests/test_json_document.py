@@ -187,6 +187,8 @@ OTHER_FIELDS = "a field besides customerID, firstName and lastName"
             "line 1, column 2: customerID must not be empty",
         ),
         ('{"a":' + "[" * 100_000, "line 1: nested too deeply"),
+        ('{"a":' + "1" * 5000 + "}", "line 1: a number with too many digits"),
+        ("\ufeff{}", "line 1, column 1: Unexpected UTF-8 BOM (decode using utf-8-sig)"),
     ],
 )
 def test_foreign_text_is_refused_with_its_place(text: str, problem: str) -> None:
@@ -225,6 +227,33 @@ def test_damaged_text_is_read_as_json_reads_it_or_refused(
     except ForeignTextError:
         return
     assert json.loads(text_of(document)) == json.loads(damaged)
+
+
+@given(st.integers(0, len(CANONICAL) - 1), st.text(max_size=3), st.integers(0, 40))
+def test_knowing_a_similar_document_does_not_change_what_is_read(
+    position: int, inserted: str, removed: int
+) -> None:
+    text = (CANONICAL[:position] + inserted + CANONICAL[position + removed :]).encode(
+        errors="replace"
+    )
+    outcomes = []
+    for known in (None, JsonDocument.parse(CANONICAL.encode())):
+        try:
+            outcomes.append(text_of(JsonDocument.parse(text, known)).decode())
+        except ForeignTextError as refusal:
+            outcomes.append(str(refusal))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("moved", ["00000", "00150", "00299"])
+def test_line_moved_in_a_known_document_is_sorted_in_again(moved: str) -> None:
+    lines = CANONICAL[2:-3].split(",\n")
+    (line,) = [line for line in lines if line.startswith(f'  "{moved}"')]
+    rest = [other for other in lines if other != line]
+    known = JsonDocument.parse(CANONICAL.encode())
+    for place in (0, 1, 150, 298, 299):
+        text = "{\n" + ",\n".join([*rest[:place], line, *rest[place:]]) + "\n}\n"
+        assert text_of(JsonDocument.parse(text.encode(), known)).decode() == CANONICAL
 
 
 def test_unsorted_lines_are_sorted() -> None:

@@ -51,9 +51,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     texts: list[bytes] = []
     parse = JsonDocument.parse
 
-    def parse_and_note(text: bytes) -> JsonDocument:
+    def parse_and_note(text: bytes, known: JsonDocument) -> JsonDocument:
         texts.append(text)
-        return parse(text)
+        return parse(text, known)
 
     monkeypatch.setattr(JsonDocument, "parse", parse_and_note)
     return texts

@@ -4,6 +4,7 @@ import logging
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from .customers import InvalidCustomerError
 from .storage import BadCursorError, StorageUnavailableError
@@ -38,10 +39,10 @@ def _storage_unavailable(error: StorageUnavailableError) -> Response:
     return response
 
 
-def _http_error(error: HTTPException) -> Response:
-    response = line((error.name or "error").lower(), error.code or 500)
-    if valid_methods := getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(sorted(valid_methods))
+def _http_error(error: HTTPException) -> BaseResponse:
+    response = error.get_response()  # with the headers that belong to the status
+    response.data = error.name.lower()
+    response.content_type = "text/plain; charset=utf-8"
     return response
 
 

@@ -159,7 +159,7 @@ class JsonFileStorage(CustomerStorage):
         except FileNotFoundError:
             return _Loaded(version=None)
         try:
-            return _Loaded(version, JsonDocument.parse(text))
+            return _Loaded(version, JsonDocument.parse(text, self._loaded.document))
         except ForeignTextError as error:
             return _Loaded(version, problem=str(error))
 
