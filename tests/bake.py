@@ -92,10 +92,18 @@ class Server:
         return family
 
     def workers(self) -> list[int]:
-        """The process IDs of the workers of a production server that live now, the oldest first."""
-        spawned = re.findall(r"worker-\d+ with PID: (\d+)", self.log.read_text())
+        """The process IDs of a production server's workers that serve now, the oldest first."""
+        spawned: dict[str, int] = {}
+        started = []
+        for event, number, pid in re.findall(
+            r"(Spawning|Started) worker-(\d+)(?: with PID: (\d+))?", self.log.read_text()
+        ):
+            if event == "Spawning":
+                spawned[number] = int(pid)
+            else:
+                started.append(spawned[number])
         family = self.family()
-        return [pid for pid in map(int, spawned) if pid in family]
+        return [pid for pid in started if pid in family]
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """End the server as Ctrl-C does, with all that it started; its exit status."""

@@ -68,16 +68,18 @@ def write_all(url: str, writer: int, share: bool) -> list[Write]:
 def killing_workers(server: Server) -> Iterator[list[int]]:
     """Kill one of the server's workers every half second; the process IDs of the killed.
 
-    The oldest one each time: a worker that dies right after its start looks like broken code.
+    The oldest one each time, as a worker that dies right after its start looks like broken code,
+    and never the last, so that a slow machine can start the next one.
     """
     killed: list[int] = []
     stop = threading.Event()
 
     def kill() -> None:
         while not stop.wait(SECONDS_BETWEEN_KILLS):
-            if workers := server.workers():
-                os.kill(workers[0], signal.SIGKILL)
-                killed.append(workers[0])
+            oldest, *others = server.workers() or [0]
+            if others:
+                os.kill(oldest, signal.SIGKILL)
+                killed.append(oldest)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -126,7 +128,7 @@ def test_killed_workers_lose_no_acknowledged_write(
 
     found = json.loads(file.read_text())
     assert listed == found
-    assert len(killed) >= 3
+    assert len(killed) >= 10
     assert len(sizes) > 10
     assert sum(map(len, writers)) == WRITERS * WRITES
     if share:

@@ -1,7 +1,9 @@
 """Each rendering passes its own checks, in its own environment, as its team runs them."""
 
 import re
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,15 +27,16 @@ def test_lock_is_written_and_holds_what_is_declared(backend: Bake) -> None:
         assert f'name = "{package}"' in lock
 
 
-def test_project_installs_without_uv_on_the_path(
-    backend: Bake, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    project = backend.copy_to(tmp_path_factory.mktemp("without-uv"))
-    folders = "/usr/local/bin:/usr/bin:/bin"
-    python = str((project.path / "../python3").resolve())
-    # The Python that runs this test, found by a path of its own: nothing else of its folder is.
-    (project.path.parent / "python3").symlink_to(sys.base_prefix + "/bin/python3")
-    output = project.make("setup", PATH=folders, PYTHON=python)
+def test_project_installs_without_uv_on_the_path(backend: Bake, tmp_path: Path) -> None:
+    project = backend.copy_to(tmp_path)
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    for command in ("make", "sh"):
+        found = shutil.which(command)
+        assert found
+        (commands / command).symlink_to(found)
+    output = project.make("setup", PATH=str(commands))
     assert "installing uv into .uv/" in output
     assert (project.path / ".uv/bin/uv").exists()
     assert (project.path / ".venv/bin/flask").exists()

@@ -34,6 +34,7 @@ def test_every_option_has_a_label_for_itself_and_for_each_choice() -> None:
         label = labels[option]
         if isinstance(default, list):
             assert label.keys() == {"__prompt__", *default}
+            assert all(len(line) <= 72 for line in label.values())  # one line of a terminal
         else:
             assert label
 

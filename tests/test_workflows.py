@@ -74,10 +74,11 @@ def make_targets(folder: Path) -> set[str]:
 
 
 def commands_of_target(bake: Bake, target: str) -> list[str]:
-    """What a target of a project's Makefile runs, but for the flag that CI does without."""
+    """What a target of a project's Makefile runs, as CI writes it."""
     recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", bake.read("Makefile"), re.MULTILINE)
     assert recipe
-    return [line.strip("\t@").replace("--no-sync ", "") for line in recipe[1].splitlines()]
+    lines = recipe[1].replace("$(UV)", "uv").replace("--no-sync ", "").splitlines()
+    return [line.strip("\t@") for line in lines]
 
 
 def gitlab_jobs(bake: Bake) -> dict[str, list[str]]:

@@ -67,7 +67,7 @@ class JsonDocument:
         """
         if text.startswith(b"{\n") and text.endswith(b"}\n}\n"):
             try:
-                document = cls(text[1:-3] + b",")
+                document = cls(b"".join((memoryview(text)[1:-3], b",")))
                 if document._is_sound(known or cls()):
                     return document
             except (msgspec.DecodeError, UnicodeDecodeError):
