@@ -2,6 +2,6 @@
 # Serve for development: http://HOST:PORT, reloaded when the code changes.
 set -eu
 cd "$(dirname "$0")"
-PATH="$PWD/.uv/bin:$PATH"
+PATH="$PATH:$PWD/.uv/bin"
 
 exec uv run flask run --debug --host "${HOST:-127.0.0.1}" --port "${PORT:-5000}"

@@ -107,6 +107,13 @@ CASES = [
         for field in VALID
         for value in (None, 7, 1.5, True, [], ["x"], {"x": "y"})
     ),
+    _set_with(
+        "names the first field that is wrong",
+        400,
+        "customerID must not be empty",
+        customerID="",
+        firstName=5,
+    ),
     _set_with("refuses an empty ID", 400, "customerID must not be empty", customerID=""),
     _set_with(
         "refuses an ID of 129 characters",
@@ -196,6 +203,7 @@ CASES = [
             "/get/7/",
             "/get/7/8",
             "/get/7%2F8",
+            "/get//7",
             "/customers",
             "/.env",
             "/static/x",

@@ -64,6 +64,15 @@ def test_added_customer_is_found_and_listed(client: FlaskClient) -> None:
     assert client.get("/").json == {ada["customerID"]: ada}
 
 
+def test_path_that_is_not_utf8_names_nobody(client: FlaskClient) -> None:
+    client.post("/set", json={**STORED, "customerID": "\ufffd"})
+    not_utf8 = {"PATH_INFO": "/get/\xff"}  # the client would put U+FFFD itself
+    assert client.get("/get/x", environ_overrides=not_utf8).status_code == 404
+    not_utf8 = {"PATH_INFO": "/delete/\xff"}
+    assert client.delete("/delete/x", environ_overrides=not_utf8).status_code == 404
+    assert client.get("/get/%EF%BF%BD").status_code == 200
+
+
 def test_extra_fields_are_not_kept(client: FlaskClient) -> None:
     client.post("/set", json={**STORED, "age": 36})
     assert client.get("/get/7").json == STORED

@@ -186,9 +186,8 @@ OTHER_FIELDS = "a field besides customerID, firstName and lastName"
             '{"": {"customerID":"","firstName":"","lastName":""}}',
             "line 1, column 2: customerID must not be empty",
         ),
-        ('{"a":' + "[" * 100_000, "line 1: nested too deeply"),
-        ('{"a":' + "1" * 5000 + "}", "line 1: a number with too many digits"),
-        ("\ufeff{}", "line 1, column 1: Unexpected UTF-8 BOM (decode using utf-8-sig)"),
+        ('{"a":' + "[" * 100_000, "nested too deeply"),
+        ('{"a":' + "1" * 5000 + "}", "a number has too many digits"),
     ],
 )
 def test_foreign_text_is_refused_with_its_place(text: str, problem: str) -> None:
@@ -254,6 +253,11 @@ def test_line_moved_in_a_known_document_is_sorted_in_again(moved: str) -> None:
     for place in (0, 1, 150, 298, 299):
         text = "{\n" + ",\n".join([*rest[:place], line, *rest[place:]]) + "\n}\n"
         assert text_of(JsonDocument.parse(text.encode(), known)).decode() == CANONICAL
+
+
+def test_byte_order_mark_of_an_editor_is_passed_over() -> None:
+    text = "\ufeff{" + member("1") + "}"
+    assert len(JsonDocument.parse(text.encode())) == 1
 
 
 def test_unsorted_lines_are_sorted() -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from filelock import FileLock
@@ -20,7 +21,7 @@ from {{ cookiecutter.package_name }}.storage import (
     StorageUnavailableError,
 )
 from {{ cookiecutter.package_name }}.storage.json_document import JsonDocument
-from {{ cookiecutter.package_name }}.storage.json_file import JsonFileStorage
+from {{ cookiecutter.package_name }}.storage.json_file import JsonFileStorage, _Change
 
 ADA = Customer("1", "Ada", "Lovelace")
 ALAN = Customer("2", "Alan", "Turing")
@@ -267,7 +268,7 @@ def test_writes_that_wait_together_are_written_together(
         lock = FileLock(f"{path}.lock", thread_local=False)
         with lock:
             first = pool.submit(storage.set, Customer("first", "x", "y"))
-            waiting_for(lambda: storage._writing.locked())
+            waiting_for(lambda: storage._busy)
             others = [pool.submit(storage.set, Customer(str(n), "x", "y")) for n in range(20)]
             waiting_for(lambda: len(storage._waiting) == 20)
         for written in (first, *others):
@@ -276,10 +277,118 @@ def test_writes_that_wait_together_are_written_together(
     assert sum(len(batch) for batch in storage.stream()) == 21
 
 
+def test_waiting_writers_are_told_of_their_write_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With each exchange slowed down, no writer waits for more than the one after its own."""
+    storage = JsonFileStorage(path, RetryPolicy())
+    exchanges = 0
+    replace = storage._replace_file
+
+    def replace_slowly(*args: Any) -> None:
+        nonlocal exchanges
+        exchanges += 1
+        threading.Event().wait(0.002)
+        replace(*args)
+
+    monkeypatch.setattr(storage, "_replace_file", replace_slowly)
+
+    def write(writer: int) -> int:
+        longest = 0
+        for number in range(20):
+            before = exchanges
+            storage.set(Customer(f"{writer}-{number}", "x", "y"))
+            longest = max(longest, exchanges - before)
+        return longest
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(write, range(8)))
+    assert max(waits) <= 5
+    assert exchanges < 8 * 20
+
+
+def test_only_writes_whose_time_is_up_fail_while_the_lock_is_held(path: Path) -> None:
+    early = JsonFileStorage(path, RetryPolicy(deadline=0.2))
+    with ThreadPoolExecutor(2) as pool, FileLock(f"{path}.lock", thread_local=False) as lock:
+        first = pool.submit(early.set, ADA)
+        waiting_for(lambda: early._busy)
+        second = pool.submit(early._write, _Change({"2": ALAN}, early._retry.clock() + 60))
+        with pytest.raises(StorageUnavailableError):
+            first.result()
+        waiting_for(lambda: early._busy)
+        lock.release()
+        second.result()
+    assert early.get("1") is None
+    assert early.get("2") == ALAN
+
+
+def test_delete_says_so_although_its_folder_had_to_be_synced_again(
+    storage: JsonFileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.set(ADA)
+    synced = storage._sync_folder
+    failures = [OSError(errno.ESTALE, "stale")]
+
+    def stale_at_first() -> None:
+        if failures:
+            raise failures.pop()
+        synced()
+
+    monkeypatch.setattr(storage, "_sync_folder", stale_at_first)
+    assert storage.delete("1")
+    assert failures == []
+
+
+def test_edit_in_the_middle_of_a_write_is_not_lost(
+    storage: JsonFileStorage, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("{}")
+    write = JsonDocument.write
+    edits = [BY_HAND]
+
+    def edit_and_write(document: JsonDocument, file: BinaryIO) -> None:
+        if edits:
+            path.write_text(edits.pop())
+        write(document, file)
+
+    monkeypatch.setattr(JsonDocument, "write", edit_and_write)
+    storage.set(ALAN)
+    assert list(json.loads(path.read_text())) == ["1", "2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_storage_made_before_a_fork_writes_after_it(storage: JsonFileStorage) -> None:
+    storage.set(ADA)
+    child = os.fork()
+    if child == 0:
+        storage.set(ALAN)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert storage.get("2") == ALAN
+
+
 def waiting_for(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     while not condition():
         pause.wait(0.001)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_customers_are_never_more_readable_than_the_file(
+    storage: JsonFileStorage, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.set(ADA)
+    path.chmod(0o600)
+    modes: list[int] = []
+    write = JsonDocument.write
+
+    def write_and_note(document: JsonDocument, file: BinaryIO) -> None:
+        modes.append(os.fstat(file.fileno()).st_mode & 0o777)
+        write(document, file)
+
+    monkeypatch.setattr(JsonDocument, "write", write_and_note)
+    storage.set(ALAN)
+    assert modes == [0o600]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")

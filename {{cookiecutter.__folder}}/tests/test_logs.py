@@ -37,7 +37,7 @@ def test_request_is_one_json_line_in_production(
         "request_id": "this-one",
         "method": "GET",
         "route": "/get/<customerID>",
-        "status": "404",
+        "status": 404,
     }
 
 
@@ -71,6 +71,14 @@ def test_line_ends_in_a_message_do_not_make_lines(
     logging.getLogger("elsewhere").warning("a\nb\rc")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["message"] == "a\nb\rc"
+
+
+def test_text_that_cannot_be_encoded_does_not_lose_the_line(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    production(environ)
+    logging.getLogger("elsewhere").warning("before\udcffafter")
+    assert "before" in capsys.readouterr().err
 
 
 def test_exception_is_part_of_its_line(

@@ -24,6 +24,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     logs.configure(config.log_level, json_lines=config.production)
 
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect would be no answer of the contract
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
     app.extensions["customer_storage"] = Storage.from_environment(config.environment, config.retry)
 

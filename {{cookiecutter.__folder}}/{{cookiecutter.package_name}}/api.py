@@ -77,8 +77,10 @@ def delete_customer(customerID: str) -> Response:  # noqa: N803, the name is par
 
 def _is_valid(customer_id: str) -> bool:
     try:
+        # Werkzeug puts U+FFFD for bytes that are not UTF-8, and that may be somebody's ID.
+        request.environ["PATH_INFO"].encode("latin-1").decode()
         check_customer_id(customer_id)
-    except InvalidCustomerError:
+    except (InvalidCustomerError, UnicodeError):
         return False
     return True
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from .retry import RetryPolicy
 
+MOST_SECONDS = 86_400
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -44,7 +45,7 @@ class Environment:
         return self.choice(name, ("0", "1"), "0") == "1"
 
     def seconds(self, name: str, default: float) -> float:
-        """A number of seconds above 0.
+        """A number of seconds above 0 and up to a day.
 
         Raises:
             ConfigError: It is no such number.
@@ -53,8 +54,11 @@ class Environment:
             value = float(self.text(name, str(default)))
         except ValueError:
             value = math.nan
-        if not 0 < value < math.inf:
-            raise ConfigError(f"{name} must be a number of seconds above 0, such as {default:g}")
+        if not 0 < value <= MOST_SECONDS:
+            raise ConfigError(
+                f"{name} must be a number of seconds above 0 and up to {MOST_SECONDS}, "
+                f"such as {default:g}"
+            )
         return value
 
     def count(self, name: str) -> int | None:

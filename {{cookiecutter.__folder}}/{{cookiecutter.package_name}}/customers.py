@@ -42,10 +42,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
         for name in cls.__struct_encode_fields__:
             if name not in fields:
                 raise InvalidCustomerError(f"{name} required")
-        customer_id, first_name, last_name = (
-            _checked_text(name, fields[name]) for name in cls.__struct_encode_fields__
-        )
-        return cls(check_customer_id(customer_id), first_name, last_name)
+        return cls(*(_checked_text(name, fields[name]) for name in cls.__struct_encode_fields__))
 
     def check(self) -> None:
         """Check a customer that was decoded without the rules for its characters.
@@ -80,12 +77,7 @@ def check_customer_id(value: str) -> str:
     Raises:
         InvalidCustomerError: It breaks one.
     """
-    _checked_text("customerID", value)
-    if not value:
-        raise InvalidCustomerError("customerID must not be empty")
-    if _FORBIDDEN_IN_ID.search(value):
-        raise InvalidCustomerError("customerID must not contain / or a control character")
-    return value
+    return _checked_text("customerID", value)
 
 
 def _checked_text(name: str, value: object) -> str:
@@ -100,6 +92,10 @@ def _checked_text(name: str, value: object) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidCustomerError(f"{name} must not contain a lone surrogate") from None
+    if name == "customerID" and not value:
+        raise InvalidCustomerError("customerID must not be empty")
+    if name == "customerID" and _FORBIDDEN_IN_ID.search(value):
+        raise InvalidCustomerError("customerID must not contain / or a control character")
     return value
 
 

@@ -1,10 +1,9 @@
 """Logs: readable lines in development, one JSON object a line in production."""
 
+import json
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
-
-import msgspec
 
 HANDLER = "service"
 
@@ -33,7 +32,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(fields).decode()
+        # Not msgspec: it refuses a lone surrogate, and the line would be lost.
+        return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 def configure(level: str, *, json_lines: bool) -> None:

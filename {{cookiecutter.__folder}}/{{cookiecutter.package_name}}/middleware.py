@@ -47,13 +47,13 @@ class RequestMiddleware:
             # Servers end such a body by themselves but do not all say so, and Werkzeug then reads
             # nothing of it.
             environ["wsgi.input_terminated"] = True
-        status_code = route = "-"
+        status_code, route = 500, "-"
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
             nonlocal status_code, route
-            status_code = status[:3]
+            status_code = int(status[:3])
             # The route, not the path: a path holds customer IDs.
             request = environ.get("werkzeug.request")
             route = request.url_rule.rule if request and request.url_rule else "-"

@@ -59,7 +59,7 @@ class RetryPolicy:
         """
         if give_up_at is None:
             give_up_at = self.give_up_at()
-        ceiling = min(self.backoff, self.max_backoff)
+        ceiling = shortest = min(self.backoff, self.max_backoff)
         retries = 0
         while True:
             try:
@@ -69,7 +69,7 @@ class RetryPolicy:
                 if (
                     not is_transient(error)
                     or retries == self.max_retries
-                    or left <= self.backoff  # else ever shorter pauses would fill the rest
+                    or left <= shortest  # else ever shorter pauses would fill the rest
                 ):
                     raise
                 retries += 1

@@ -1,7 +1,6 @@
 """The port: what the service asks of a storage, whichever it is."""
 
 import base64
-import binascii
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -97,7 +96,7 @@ def decode_cursor(text: str) -> str:
     """
     try:
         cursor = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise BadCursorError from None
     if encode_cursor(cursor) != text:
         raise BadCursorError

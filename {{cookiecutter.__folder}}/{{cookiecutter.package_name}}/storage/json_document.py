@@ -190,7 +190,7 @@ def _decode(lines: bytes) -> dict[str, Customer]:
 def _read_foreign(text: bytes) -> Iterable[Customer]:
     """Read a JSON object of customers, whatever its layout, and name the place of a mistake."""
     try:
-        decoded = text.decode()
+        decoded = text.decode("utf-8-sig")
         whole = json.loads(decoded)
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
@@ -198,9 +198,9 @@ def _read_foreign(text: bytes) -> Iterable[Customer]:
     except json.JSONDecodeError as error:
         raise ForeignTextError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
-        raise ForeignTextError("line 1: nested too deeply") from None
+        raise ForeignTextError("nested too deeply") from None
     except ValueError:
-        raise ForeignTextError("line 1: a number with too many digits") from None
+        raise ForeignTextError("a number has too many digits") from None
     if not isinstance(whole, dict):
         raise ForeignTextError("line 1: not a JSON object")
     customers: dict[str, Customer] = {}

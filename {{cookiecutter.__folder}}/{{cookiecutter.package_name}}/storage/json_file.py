@@ -7,7 +7,7 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -45,6 +45,7 @@ class _Change:
     """What one caller wants written: a customer for each ID, or None to delete it."""
 
     customers: Mapping[str, Customer | None]
+    give_up_at: float  # on the retry policy's clock
     found: bool = False  # whether the customer to delete was there
     done: bool = False
     problem: str = ""
@@ -65,10 +66,10 @@ class JsonFileStorage(CustomerStorage):
         self._retry = retry
         self._loaded = _Loaded(version=None)
         self._loading = threading.Lock()
+        self._lock_path = Path(f"{self._path}.lock")
+        self._turn = threading.Condition()  # guards the next two
         self._waiting: list[_Change] = []
-        self._waiting_lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._file_lock = FileLock(f"{self._path}.lock", thread_local=False)
+        self._busy = False  # whether a thread writes for all that waited
         # A lock is held for milliseconds, so it is asked for often, and a line each time is noise.
         self._lock_retry = replace(
             retry, backoff=0.001, max_backoff=0.01, max_retries=None, log_level=logging.DEBUG
@@ -85,11 +86,12 @@ class JsonFileStorage(CustomerStorage):
 
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, all of them or none."""
-        self._write(_Change({customer.customer_id: customer for customer in customers}))
+        changes = {customer.customer_id: customer for customer in customers}
+        self._write(_Change(changes, self._retry.give_up_at()))
 
     def delete(self, customer_id: str) -> bool:
         """Delete a customer; False if there is no such ID."""
-        return self._write(_Change({customer_id: None})).found
+        return self._write(_Change({customer_id: None}, self._retry.give_up_at())).found
 
     def stream(self) -> Iterator[list[Customer]]:
         """Every customer, in the order of their IDs, as they were at the first batch."""
@@ -99,13 +101,13 @@ class JsonFileStorage(CustomerStorage):
         """At most `limit` customers, in the order of their IDs."""
         after = None
         if cursor is not None:
+            if not cursor.startswith(_CURSOR):
+                raise BadCursorError
             after = cursor.removeprefix(_CURSOR)
             try:
                 check_customer_id(after)
             except InvalidCustomerError:
                 raise BadCursorError from None
-            if after == cursor:
-                raise BadCursorError
         found = list(islice(chain.from_iterable(self._read().batches(after)), limit + 1))
         if len(found) <= limit:
             return Page(found, None)
@@ -114,8 +116,9 @@ class JsonFileStorage(CustomerStorage):
     def check(self) -> Mapping[str, object]:
         """Where the file is, and how many customers are in it."""
         customers = len(self._read())
-        if not os.access(self._path.parent, os.W_OK):
-            raise StorageUnavailableError(f"{self._path.name}: its folder cannot be written to")
+        for name, needed in (("folder", self._path.parent), ("lock", self._lock_path)):
+            if needed.exists() and not os.access(needed, os.W_OK):
+                raise StorageUnavailableError(f"{self._path.name}: its {name} cannot be written to")
         return {"storage": "JSON file", "file": str(self._path), "customers": customers}
 
     def close(self) -> None:
@@ -123,12 +126,12 @@ class JsonFileStorage(CustomerStorage):
 
     def _read(self) -> JsonDocument:
         try:
-            return self._retry.call(self._load, _is_transient)
+            return self._retry.call(self._load, _is_transient).document
         except OSError as error:
             raise self._unavailable(error) from error
 
-    def _load(self) -> JsonDocument:
-        """The file's document, parsed if the file is not the one that was parsed last."""
+    def _load(self) -> _Loaded:
+        """What the file holds, parsed if the file is not the one that was parsed last."""
         loaded = self._loaded
         if loaded.version != self._version():
             with self._loading:
@@ -137,7 +140,7 @@ class JsonFileStorage(CustomerStorage):
                     loaded = self._loaded = self._parse()
         if loaded.problem:
             raise StorageUnavailableError(f"{self._path.name}: {loaded.problem}")
-        return loaded.document
+        return loaded
 
     def _version(self) -> tuple[int, ...] | None:
         """Tells one content of the file from another; None if there is no file."""
@@ -165,94 +168,118 @@ class JsonFileStorage(CustomerStorage):
 
     def _write(self, change: _Change) -> _Change:
         """Have a change written, by this thread or by one that is about to write anyway."""
-        give_up_at = self._retry.give_up_at()
-        with self._waiting_lock:
+        with self._turn:
             self._waiting.append(change)
-        if not self._writing.acquire(timeout=self._retry.deadline):
-            with self._waiting_lock, suppress(ValueError):
-                self._waiting.remove(change)
-                raise StorageUnavailableError(f"{self._path.name}: too many writes are waiting")
-            self._writing.acquire()  # it is being written: the outcome is near
-        try:
-            if not change.done:
-                self._write_waiting(give_up_at)
-        finally:
-            self._writing.release()
+        while not change.done:
+            with self._turn:
+                self._turn.wait_for(lambda: change.done or not self._busy)
+                if change.done:
+                    break
+                self._busy = True
+                changes, self._waiting = self._waiting, []
+            try:
+                self._write_together(changes)
+            finally:
+                with self._turn:
+                    self._busy = False
+                    self._waiting[:0] = [other for other in changes if not other.done]
+                    self._turn.notify_all()
         if change.problem:
             raise StorageUnavailableError(change.problem)
         return change
 
-    def _write_waiting(self, give_up_at: float) -> None:
-        """Write the changes of all threads that wait, and tell each how it went."""
-        with self._waiting_lock:
-            changes, self._waiting = self._waiting, []
+    def _write_together(self, changes: Sequence[_Change]) -> None:
+        """Write changes of several threads at once, and note how it went.
+
+        While the lock is held elsewhere, only those fail whose time is up; the others are not done.
+        """
+        give_up_at = min(change.give_up_at for change in changes)
+        ended = changes
         problem = f"{self._path.name}: the write failed"
         try:
-            self._retry.call(
+            if self._retry.call(
                 lambda: self._write_once(changes, give_up_at), _is_transient, give_up_at
-            )
+            ):
+                self._retry.call(self._sync_folder, _is_transient, give_up_at)
             problem = ""
+        except Timeout:
+            problem = f"{self._path.name}: another process holds its lock"
+            now = self._retry.clock() + self._lock_retry.backoff
+            ended = [change for change in changes if change.give_up_at <= now]
         except StorageUnavailableError as error:
             problem = str(error)
         except OSError as error:
             problem = str(self._unavailable(error))
         finally:
-            for change in changes:
+            for change in ended:
                 change.problem = problem
                 change.done = True
 
-    def _write_once(self, changes: Iterable[_Change], give_up_at: float) -> None:
+    def _write_once(self, changes: Iterable[_Change], give_up_at: float) -> bool:
+        """Write changes, and say whether there was anything to write."""
         self._version()  # before the lock, which would make the folder if it is missing
+        lock = FileLock(self._lock_path)
         self._lock_retry.call(
-            lambda: self._file_lock.acquire(timeout=0),
-            lambda error: isinstance(error, Timeout),
-            give_up_at,
+            lambda: lock.acquire(timeout=0), lambda error: isinstance(error, Timeout), give_up_at
         )
         try:
             with suppress(FileNotFoundError):
                 # Opening makes a network file system tell what other hosts wrote (nfs(5),
                 # "Close-to-open cache consistency").
                 os.close(os.open(self._path, os.O_RDONLY))
-            document = self._load()
+            loaded = self._load()
             merged: dict[str, Customer | None] = {}
             for change in changes:
                 for customer_id, customer in change.customers.items():
                     if customer is None:
-                        known = merged.get(customer_id, document.find(customer_id))
+                        known = merged.get(customer_id, loaded.document.find(customer_id))
                         change.found = known is not None
                     if customer is not None or change.found:
                         merged[customer_id] = customer
             if merged:
-                self._replace_file(document.changed(merged))
+                self._replace_file(loaded, loaded.document.changed(merged))
+            return bool(merged)
         finally:
-            self._file_lock.release()
+            lock.release()
 
-    def _replace_file(self, document: JsonDocument) -> None:
-        """Put a new file in the place of the old one, on the disk before this returns."""
+    def _replace_file(self, old: _Loaded, document: JsonDocument) -> None:
+        """Put a new file in the place of the old one, its text on the disk before that."""
         beside = f"{self._path}.tmp"
         try:
             with open(beside, "wb") as file:
-                document.write(file)
-                file.flush()
                 modified = time.time_ns()
-                with suppress(FileNotFoundError):
+                if old.version:
                     shutil.copymode(self._path, beside)
                     # Later than the old file's time even if the clock is coarse, or went back.
-                    modified = max(modified, os.stat(self._path).st_mtime_ns + 1000)
-                os.utime(beside, ns=(modified, modified))
+                    modified = max(modified, old.version[-1] + 1000)
+                document.write(file)
+                file.flush()
                 os.fsync(file.fileno())
-                version = _version_of(os.fstat(file.fileno()))
+            os.utime(beside, ns=(modified, modified))
+            version = _version_of(os.stat(beside))
+            if self._version() != old.version:
+                raise OSError(errno.ESTALE, "edited just now")  # so read it again
             os.replace(beside, self._path)
         except OSError:
             with suppress(OSError):
                 os.unlink(beside)
             raise
         self._loaded = _Loaded(version, document)
-        _sync_folder(self._path.parent)
+
+    def _sync_folder(self) -> None:
+        """Put a rename on the disk. Windows has no such call; NTFS keeps a journal of renames."""
+        if os.name != "posix":
+            return
+        descriptor = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what has no such call
+                raise
+        finally:
+            os.close(descriptor)
 
     def _unavailable(self, error: OSError) -> StorageUnavailableError:
-        if isinstance(error, Timeout):
-            return StorageUnavailableError(f"{self._path.name}: another process holds its lock")
         reason = error.strerror or type(error).__name__
         return StorageUnavailableError(f"{self._path.name}: {reason}")
 
@@ -266,13 +293,3 @@ def _is_transient(error: Exception) -> bool:
     return isinstance(error, OSError) and (
         error.errno == errno.ESTALE or getattr(error, "winerror", None) in _TRANSIENT_ON_WINDOWS
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put a rename on the disk; Windows has no such call, and NTFS keeps a journal of renames."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
