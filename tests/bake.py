@@ -1,5 +1,6 @@
 """A rendered project, and a server of one, as objects with verbs."""
 
+import json
 import os
 import re
 import shutil
@@ -9,12 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import yaml
 
 TEMPLATE = Path(__file__).parents[1]
 MADE_BY_TOOLS = frozenset(
@@ -29,6 +33,12 @@ MADE_BY_TOOLS = frozenset(
         "uv.lock",
     )
 )
+DATA_READERS: Mapping[str, Callable[[str], Any]] = {
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".yml": yaml.safe_load,
+    ".yaml": yaml.safe_load,
+}
 START_SECONDS = 60
 
 
@@ -164,6 +174,27 @@ def wait_until_gone(pids: Iterable[int]) -> None:
         time.sleep(0.02)
 
 
+def run_in(
+    folder: Path, *command: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, as a user would in a terminal."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=clean_environ(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def make_targets(folder: Path) -> set[str]:
+    """The targets of a folder's Makefile."""
+    makefile = (folder / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
 @dataclass(frozen=True, slots=True)
 class Bake:
     """A rendered project."""
@@ -193,6 +224,26 @@ class Bake:
         """The text of a file."""
         return (self.path / file).read_text(encoding="utf-8")
 
+    def data(self) -> dict[str, Any]:
+        """Every TOML, JSON and YAML file, parsed."""
+        return {
+            file: DATA_READERS[Path(file).suffix](self.read(file))
+            for file in self.files()
+            if Path(file).suffix in DATA_READERS
+        }
+
+    def stated_answers(self) -> dict[str, str]:
+        """What the project's files say that was answered."""
+        project = tomllib.loads(self.read("pyproject.toml"))["project"]
+        (author,) = project["authors"]
+        return {
+            "project_name": self.read("README.md").partition("\n")[0].removeprefix("# "),
+            "project_slug": project["name"],
+            "description": project["description"],
+            "author_name": author["name"],
+            "author_email": author["email"],
+        }
+
     def copy_to(self, folder: Path) -> "Bake":
         """A fresh copy of the project, without what tools made."""
         target = folder / self.path.name
@@ -203,15 +254,7 @@ class Bake:
         self, *command: str, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project, as its team would in a terminal."""
-        return subprocess.run(
-            command,
-            cwd=self.path,
-            env=clean_environ(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_in(self.path, *command, environ=environ)
 
     def make(self, target: str, **environ: str) -> str:
         """Run a target of the project's Makefile that must succeed; what it printed."""

@@ -1,12 +1,11 @@
 """`make demo` shows the template to somebody who has just cloned it."""
 
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from .bake import TEMPLATE, clean_environ, serve, wait_until_gone
+from .bake import TEMPLATE, clean_environ, run_in, serve, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -34,14 +33,8 @@ def test_demo_serves_sample_customers_and_leaves_nothing(
 def test_demo_says_what_to_do_when_its_port_is_taken(tmp_path: Path) -> None:
     with serve(["make", "demo"], TEMPLATE, clean_environ()) as server:
         port = server.url.rpartition(":")[2]
-        second = subprocess.run(
-            ["make", "demo"],  # noqa: S607
-            cwd=TEMPLATE,
-            env=clean_environ({"PORT": port, "TMPDIR": str(tmp_path)}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        taken = {"PORT": port, "TMPDIR": str(tmp_path)}
+        second = run_in(TEMPLATE, "make", "demo", environ=taken)
     assert second.returncode != 0
     assert "Address already in use; try another one, as in PORT=8000 make demo" in second.stderr
 
@@ -49,14 +42,7 @@ def test_demo_says_what_to_do_when_its_port_is_taken(tmp_path: Path) -> None:
 def test_help_lists_every_target() -> None:
     makefile = (TEMPLATE / "Makefile").read_text()
     targets = [line.partition(":")[0] for line in makefile.splitlines() if ": ## " in line]
-    shown = subprocess.run(
-        ["make", "help"],  # noqa: S607
-        cwd=TEMPLATE,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = run_in(TEMPLATE, "make", "help").stdout
     listed = [line.split()[1] for line in shown.splitlines()]
     assert {"demo", "test", "test-fast", "lint"} <= set(listed)
     assert set(targets) <= set(listed)

@@ -8,13 +8,11 @@ import re
 import runpy
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 from filelock import FileLock
 
 from .bake import TEMPLATE, Bake, clean_environ, serve, tool
@@ -404,12 +402,8 @@ def test_a_refusal_leaves_a_folder_of_that_name_as_it_is(desk: Desk, tmp_path: P
 @each_rendered
 def test_each_answer_stands_in_the_files_as_it_was_given(project: Bake) -> None:
     answers = project.answers
-    pyproject = tomllib.loads(project.read("pyproject.toml"))["project"]
-    assert pyproject["name"] == answers["project_slug"]
-    assert pyproject["description"] == answers["description"]
-    assert pyproject["authors"] == [
-        {"name": answers["author_name"], "email": answers["author_email"]}
-    ]
+    stated = project.stated_answers()
+    assert stated == {option: answers[option] for option in stated}
     readme = project.read("README.md")
     assert readme.partition("\n")[0] == f"# {answers['project_name']}"
     assert f"\n{answers['description']}\n" in readme
@@ -419,15 +413,8 @@ def test_each_answer_stands_in_the_files_as_it_was_given(project: Bake) -> None:
 @pytest.mark.slow
 @each_rendered
 def test_every_file_of_data_can_be_read(project: Bake) -> None:
-    readers: dict[str, Callable[[str], object]] = {
-        ".toml": tomllib.loads,
-        ".json": json.loads,
-        ".yml": yaml.safe_load,
-        ".yaml": yaml.safe_load,
-    }
-    for file in project.files():
-        if reader := readers.get(Path(file).suffix):
-            assert reader(project.read(file)), file
+    for file, content in project.data().items():
+        assert content, file
 
 
 @pytest.mark.slow

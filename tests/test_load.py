@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
-from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -28,11 +27,10 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 class Write(NamedTuple):
-    """One write that a client tried until it was acknowledged, and how often it had to."""
+    """One write that was acknowledged."""
 
     customer_id: str
     value: str
-    attempts: int
 
 
 def write_all(url: str, writer: int, share: bool) -> list[Write]:
@@ -48,7 +46,7 @@ def write_all(url: str, writer: int, share: bool) -> list[Write]:
                 "lastName": f"{number:04}",
             }
             give_up_at = time.monotonic() + 30
-            for attempt in count(1):
+            while True:
                 try:
                     connection.request("POST", "/set", json.dumps(customer), HEADERS)
                     answer = connection.getresponse()
@@ -59,9 +57,27 @@ def write_all(url: str, writer: int, share: bool) -> list[Write]:
                     time.sleep(0.05)  # as a polite client, and the new worker needs the processor
                     continue
                 assert (answer.status, text) == (200, b"success")
-                done.append(Write(customer_id, f"{writer} {number:04}", attempt))
+                done.append(Write(customer_id, f"{writer} {number:04}"))
                 break
     return done
+
+
+@contextmanager
+def repeating(action: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Do something again and again in a thread, with a pause before each time."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        while not stop.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager
@@ -72,41 +88,23 @@ def killing_workers(server: Server) -> Iterator[list[int]]:
     and never the last, so that a slow machine can start the next one.
     """
     killed: list[int] = []
-    stop = threading.Event()
 
     def kill() -> None:
-        while not stop.wait(SECONDS_BETWEEN_KILLS):
-            oldest, *others = server.workers() or [0]
-            if others:
-                os.kill(oldest, signal.SIGKILL)
-                killed.append(oldest)
+        oldest, *others = server.workers() or [0]
+        if others:
+            os.kill(oldest, signal.SIGKILL)
+            killed.append(oldest)
 
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
+    with repeating(kill, SECONDS_BETWEEN_KILLS):
         yield killed
-    finally:
-        stop.set()
-        thread.join()
 
 
 @contextmanager
 def parsing_all_the_time(file: Path) -> Iterator[list[int]]:
     """Read the file again and again; how many customers there were each time."""
     sizes: list[int] = []
-    stop = threading.Event()
-
-    def parse() -> None:
-        while not stop.wait(0.05):
-            sizes.append(len(json.loads(file.read_text())))
-
-    thread = threading.Thread(target=parse)
-    thread.start()
-    try:
+    with repeating(lambda: sizes.append(len(json.loads(file.read_text()))), 0.05):
         yield sizes
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("share", [False, True], ids=["distinct IDs", "shared IDs"])

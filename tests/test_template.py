@@ -1,11 +1,10 @@
 """The template itself: its own Python, its README, its options."""
 
 import re
-import subprocess
 
 import pytest
 
-from .bake import TEMPLATE, clean_environ, tool
+from .bake import TEMPLATE, make_targets, run_in, tool
 from .conftest import OPTIONS
 from .test_hostile_answers import CASES
 
@@ -15,14 +14,7 @@ README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("check", ["ruff check", "ruff format --check", "mypy"])
 def test_checker_finds_nothing_in_the_template_s_own_python(check: str) -> None:
     command, *arguments = check.split()
-    done = subprocess.run(
-        [tool(command), *arguments],
-        cwd=TEMPLATE,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_in(TEMPLATE, tool(command), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -56,9 +48,8 @@ def test_readme_counts_the_hostile_answers_right() -> None:
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
 def test_make_targets_that_a_document_names_exist(document: str) -> None:
     text = (TEMPLATE / document).read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", (TEMPLATE / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", text)) - {"run"}  # of a rendered project
-    assert named <= targets
+    assert named <= make_targets(TEMPLATE)
 
 
 def test_documents_link_to_what_exists() -> None:

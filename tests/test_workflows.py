@@ -1,7 +1,6 @@
 """What runs on GitHub and GitLab: the template's own workflows, and those of its projects."""
 
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .bake import TEMPLATE, Bake, clean_environ, tool
+from .bake import TEMPLATE, Bake, make_targets, run_in, tool
 from .conftest import COMBINATIONS, OPTIONS, Render
 
 WORKFLOWS = ".github/workflows"
@@ -65,12 +64,6 @@ def pins(repository: Path) -> Iterator[tuple[str, str]]:
                 pin = PIN.fullmatch(line)
                 assert pin, f"{file.name}: not pinned: {line.strip()}"
                 yield pin[1], pin[2]
-
-
-def make_targets(folder: Path) -> set[str]:
-    """The targets of a folder's Makefile."""
-    makefile = (folder / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
 
 def commands_of_target(bake: Bake, target: str) -> list[str]:
@@ -178,12 +171,6 @@ def test_gitlab_names_tools_that_the_project_installs(on_gitlab: Bake) -> None:
 
 
 def test_zizmor_finds_nothing(repository: Path) -> None:
-    done = subprocess.run(
-        [tool("zizmor"), "--offline", "--no-progress", "--strict-collection", ".github"],
-        cwd=repository,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    zizmor = (tool("zizmor"), "--offline", "--no-progress", "--strict-collection", ".github")
+    done = run_in(repository, *zizmor)
     assert done.returncode == 0, done.stdout + done.stderr

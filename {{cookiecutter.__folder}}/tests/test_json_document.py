@@ -214,13 +214,19 @@ def test_any_text_is_read_or_refused(text: bytes) -> None:
     assert "\n" not in problem
 
 
-@given(st.integers(0, len(CANONICAL) - 1), st.text(max_size=3), st.integers(0, 40))
-def test_damaged_text_is_read_as_json_reads_it_or_refused(
-    position: int, inserted: str, removed: int
-) -> None:
-    damaged = (CANONICAL[:position] + inserted + CANONICAL[position + removed :]).encode(
-        errors="replace"
-    )
+def damage(position: int, inserted: str, removed: int) -> bytes:
+    """The canonical text with a piece of it exchanged."""
+    text = CANONICAL[:position] + inserted + CANONICAL[position + removed :]
+    return text.encode(errors="replace")
+
+
+damaged_texts = st.builds(
+    damage, st.integers(0, len(CANONICAL) - 1), st.text(max_size=3), st.integers(0, 40)
+)
+
+
+@given(damaged_texts)
+def test_damaged_text_is_read_as_json_reads_it_or_refused(damaged: bytes) -> None:
     try:
         document = JsonDocument.parse(damaged)
     except ForeignTextError:
@@ -228,17 +234,12 @@ def test_damaged_text_is_read_as_json_reads_it_or_refused(
     assert json.loads(text_of(document)) == json.loads(damaged)
 
 
-@given(st.integers(0, len(CANONICAL) - 1), st.text(max_size=3), st.integers(0, 40))
-def test_knowing_a_similar_document_does_not_change_what_is_read(
-    position: int, inserted: str, removed: int
-) -> None:
-    text = (CANONICAL[:position] + inserted + CANONICAL[position + removed :]).encode(
-        errors="replace"
-    )
+@given(damaged_texts)
+def test_knowing_a_similar_document_does_not_change_what_is_read(damaged: bytes) -> None:
     outcomes = []
     for known in (None, JsonDocument.parse(CANONICAL.encode())):
         try:
-            outcomes.append(text_of(JsonDocument.parse(text, known)).decode())
+            outcomes.append(text_of(JsonDocument.parse(damaged, known)).decode())
         except ForeignTextError as refusal:
             outcomes.append(str(refusal))
     assert outcomes[0] == outcomes[1]
