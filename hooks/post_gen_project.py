@@ -27,6 +27,25 @@ CHOICES = (
     Choice("tests/backend_json.py", "storage_backend", "json", "tests/backend.py"),
     Choice("tests/test_json_document.py", "storage_backend", "json"),
     Choice("tests/test_json_file.py", "storage_backend", "json"),
+    Choice("tests/test_pages_in_order.py", "storage_backend", "json"),
+    Choice("compose.yaml", "storage_backend", "redis"),
+    Choice("dev", "storage_backend", "redis"),
+    Choice("docs/redis.md", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_check.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_errors.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_failover.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_sentinel.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_settings.py", "storage_backend", "redis"),
+    Choice("tests/backend_redis.py", "storage_backend", "redis", "tests/backend.py"),
+    Choice("tests/test_compose.py", "storage_backend", "redis"),
+    Choice("tests/test_dev_cluster.py", "storage_backend", "redis"),
+    Choice("tests/test_redis_check.py", "storage_backend", "redis"),
+    Choice("tests/test_redis_failover.py", "storage_backend", "redis"),
+    Choice("tests/test_redis_runbook.py", "storage_backend", "redis"),
+    Choice("tests/test_redis_sentinel.py", "storage_backend", "redis"),
+    Choice("tests/test_redis_settings.py", "storage_backend", "redis"),
+    Choice("tests/tls_relay.py", "storage_backend", "redis"),
+    Choice("tests/valkey_cli.py", "storage_backend", "redis"),
     Choice(".github", "ci", "github"),
     Choice(".gitlab-ci.yml", "ci", "gitlab"),
     Choice("LICENSE.MIT", "license", "MIT", "LICENSE"),
@@ -54,8 +73,10 @@ def apply(choice: Choice) -> None:
             path.replace(choice.name)
     elif path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
 
 
 for row in CHOICES:

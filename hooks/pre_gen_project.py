@@ -19,8 +19,7 @@ def words(text: str) -> frozenset[str]:
 
 
 LATER = {
-    ("storage_backend", "redis"): "type json",
-    ("storage_backend", "sql"): "type json",
+    ("storage_backend", "sql"): "type json or redis",
     ("use_zappa", "True"): "type no",
 }
 

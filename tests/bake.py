@@ -273,6 +273,28 @@ class Bake:
         with serve(["make", target], self.path, clean_environ(environ)) as server:
             yield server
 
+    @contextmanager
+    def cluster(self) -> Iterator[dict[str, str]]:
+        """Start the cluster that the project brings for development; the variables to find it."""
+        process = subprocess.Popen(
+            [self.python, "-m", "dev"],
+            cwd=self.path,
+            env=clean_environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout
+        with process.stdout as output:
+            try:
+                lines = [
+                    output.readline().split() for _ in ("REDIS_SENTINELS", "REDIS_MASTER_NAME")
+                ]
+                yield dict(assignment.split("=", 1) for _, assignment in lines)
+            finally:
+                process.terminate()
+                process.wait(timeout=20)
+
 
 def tool(name: str) -> str:
     """The path of a command that stands beside this Python."""

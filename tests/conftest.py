@@ -3,7 +3,8 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ COMBINATIONS: dict[str, dict[str, str]] = {
         "license": "Apache-2.0",
         "ci": "gitlab",
     },
+    "redis": {"storage_backend": "redis"},
     "bsd": {"license": "BSD-3-Clause", "ci": "none"},
     "proprietary": {"license": "Proprietary", "ci": "none"},
 }
 # Those that differ in more than a text: each of these runs its own tests and serves.
-BACKENDS = ("default", "changed")
+BACKENDS = ("default", "changed", "redis")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,6 +98,30 @@ def installed(render: Render, shared: Path) -> Callable[[str], Bake]:
         return bake
 
     return install_once
+
+
+@pytest.fixture(scope="session")
+def clusters() -> Iterator[Callable[[Bake], dict[str, str]]]:
+    """Gives the variables of a project's own cluster, which is started once."""
+    with ExitStack() as stack:
+        started: dict[str, dict[str, str]] = {}
+
+        def start_once(bake: Bake) -> dict[str, str]:
+            if bake.name not in started:
+                started[bake.name] = stack.enter_context(bake.cluster())
+            return started[bake.name]
+
+        yield start_once
+
+
+@pytest.fixture
+def storage_environ(
+    backend: Bake, clusters: Callable[[Bake], dict[str, str]], tmp_path: Path
+) -> dict[str, str]:
+    """The variables for a storage that the backend may use."""
+    if backend.answers["storage_backend"] == "redis":
+        return clusters(backend)
+    return {"DATA_PATH": str(tmp_path / "customers.json")}
 
 
 @pytest.fixture(params=BACKENDS)

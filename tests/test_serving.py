@@ -5,7 +5,7 @@ import json
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,11 +32,10 @@ def contract_of(bake: Bake) -> Any:
 
 @pytest.fixture(params=["run", "serve"])
 def server(
-    request: pytest.FixtureRequest, backend: Bake, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, backend: Bake, storage_environ: dict[str, str]
 ) -> Iterator[Server]:
     """The project, served for development and as in production."""
-    folder = tmp_path_factory.mktemp("data")
-    with backend.serve(request.param, DATA_PATH=str(folder / "customers.json")) as server:
+    with backend.serve(request.param, **storage_environ) as server:
         yield server
 
 
@@ -92,13 +91,12 @@ def test_head_has_the_headers_and_no_body(server: Server) -> None:
         assert answer.content == b""
 
 
-def test_server_ends_when_told_and_leaves_no_process(backend: Bake, tmp_path: Path) -> None:
-    for target in ("run", "serve"):
-        with backend.serve(target, DATA_PATH=str(tmp_path / "customers.json")) as server:
-            family = server.family()
-            assert len(family) > 2
-            server.stop(signal.SIGINT)
-            wait_until_gone(family)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_server_ends_when_told_and_leaves_no_process(server: Server, how: signal.Signals) -> None:
+    family = server.family()
+    assert len(family) > 2
+    server.stop(how)
+    wait_until_gone(family)
 
 
 @pytest.mark.parametrize(
@@ -107,14 +105,27 @@ def test_server_ends_when_told_and_leaves_no_process(backend: Bake, tmp_path: Pa
 )
 @pytest.mark.parametrize("target", ["run", "serve"])
 def test_malformed_variable_stops_the_start_with_one_line(
-    backend: Bake, target: str, variable: str, value: str
+    backend: Bake, storage_environ: dict[str, str], target: str, variable: str, value: str
 ) -> None:
-    done = backend.run("make", target, environ={variable: value})
+    done = backend.run("make", target, environ={**storage_environ, variable: value})
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
     assert len(lines) == 1
     named = "ALLOW_ANONYMOUS" if variable == "APP_ENV" else variable
     assert re.fullmatch(f"configuration: {named} must be .*", lines[0])
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_cluster_of_make_run_ends_with_it(
+    installed: Callable[[str], Bake], how: signal.Signals
+) -> None:
+    with installed("redis").serve("run") as server, server.client() as client:
+        assert client.post("/set", json=ADA).status_code == 200
+        assert client.get("/").json() == {"7": ADA}
+        family = server.family()
+        assert len(family) > 8  # six servers among them
+        server.stop(how)
+        wait_until_gone(family)
 
 
 def test_env_file_is_read_in_development(backend: Bake, tmp_path: Path) -> None:
@@ -140,11 +151,13 @@ def test_every_curl_of_the_readme_works(backend: Bake, server: Server) -> None:
     assert '"firstName":"Ada"' in done.stdout
 
 
-def test_every_flask_command_of_the_readme_works(backend: Bake, tmp_path: Path) -> None:
+def test_every_flask_command_of_the_readme_works(
+    backend: Bake, storage_environ: dict[str, str]
+) -> None:
     commands = re.findall(r"^(\.venv/bin/flask .*)$", backend.read("README.md"), re.MULTILINE)
     assert len(commands) >= 5
     for command in commands:
-        done = backend.run(*command.split(), environ={"DATA_PATH": str(tmp_path / "c.json")})
+        done = backend.run(*command.split(), environ=storage_environ)
         assert done.returncode == 0, done.stderr
 
 

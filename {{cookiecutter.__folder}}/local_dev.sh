@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")"
 PATH="$PATH:$PWD/.uv/bin"
 
-exec uv run flask run --debug --host "${HOST:-127.0.0.1}" --port "${PORT:-5000}"
+exec uv run {% if cookiecutter.storage_backend == "redis" %}python -m dev {% endif %}flask run --debug --host "${HOST:-127.0.0.1}" --port "${PORT:-5000}"

@@ -1,6 +1,7 @@
 """What the tests share, whichever the storage is; `backend.py` adds the storage's own part."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
@@ -21,9 +22,22 @@ def storage(open_storage: Callable[[], CustomerStorage]) -> Iterator[CustomerSto
 
 
 @pytest.fixture
-def app(environ: dict[str, str]) -> Flask:
+def make_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Makes applications on an empty storage, with further variables."""
+    with ExitStack() as stack:
+
+        def make(**variables: str) -> Flask:
+            app = create_app({**environ, **variables})
+            stack.callback(app.extensions["customer_storage"].close)
+            return app
+
+        yield make
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
     """The application on an empty storage."""
-    return create_app(environ)
+    return make_app()
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 import gc
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from {{ cookiecutter.package_name }} import create_app
+MakeApp = Callable[..., Flask]
 
 SECRET = {"customerID": "secret-1", "firstName": "secret-2", "lastName": "secret-3"}
 
@@ -19,14 +21,14 @@ def _nothing_logged_yet(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
 
 
-def production(environ: dict[str, str]) -> FlaskClient:
-    return create_app({**environ, "APP_ENV": "production", "ALLOW_ANONYMOUS": "1"}).test_client()
+def production(make_app: MakeApp) -> FlaskClient:
+    return make_app(APP_ENV="production", ALLOW_ANONYMOUS="1").test_client()
 
 
 def test_request_is_one_json_line_in_production(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    production(environ).get("/get/7", buffered=True, headers={"X-Request-ID": "this-one"})
+    production(make_app).get("/get/7", buffered=True, headers={"X-Request-ID": "this-one"})
     line = json.loads(capsys.readouterr().err)
     assert line.pop("milliseconds") >= 0
     assert line.pop("time").endswith("+00:00")
@@ -42,17 +44,17 @@ def test_request_is_one_json_line_in_production(
 
 
 def test_request_is_one_readable_line_in_development(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    create_app(environ).test_client().get("/healthz", buffered=True)
+    make_app().test_client().get("/healthz", buffered=True)
     (line,) = capsys.readouterr().err.splitlines()
     assert "GET /healthz 200" in line
 
 
 def test_no_customer_s_data_is_logged(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = production(environ)
+    client = production(make_app)
     client.post("/set", buffered=True, json=SECRET)
     client.post("/set", buffered=True, json={**SECRET, "customerID": 7})
     client.post("/set", buffered=True, data=b"secret-4", content_type="application/json")
@@ -65,26 +67,26 @@ def test_no_customer_s_data_is_logged(
 
 
 def test_line_ends_in_a_message_do_not_make_lines(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    production(environ)
+    production(make_app)
     logging.getLogger("elsewhere").warning("a\nb\rc")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["message"] == "a\nb\rc"
 
 
 def test_text_that_cannot_be_encoded_does_not_lose_the_line(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    production(environ)
+    production(make_app)
     logging.getLogger("elsewhere").warning("before\udcffafter")
     assert "before" in capsys.readouterr().err
 
 
 def test_exception_is_part_of_its_line(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    production(environ)
+    production(make_app)
     try:
         raise ZeroDivisionError
     except ZeroDivisionError:
@@ -93,6 +95,6 @@ def test_exception_is_part_of_its_line(
     assert "ZeroDivisionError" in json.loads(line)["exception"]
 
 
-def test_level_is_respected(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    create_app({**environ, "LOG_LEVEL": "ERROR"}).test_client().get("/healthz", buffered=True)
+def test_level_is_respected(make_app: MakeApp, capsys: pytest.CaptureFixture[str]) -> None:
+    make_app(LOG_LEVEL="ERROR").test_client().get("/healthz", buffered=True)
     assert capsys.readouterr().err == ""

@@ -26,12 +26,14 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would be no answer of the contract
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
-    app.extensions["customer_storage"] = Storage.from_environment(config.environment, config.retry)
+    storage = Storage.from_environment(config.environment, config.retry)
+    app.extensions["customer_storage"] = storage
 
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)
     errors.register(app)
     commands.register(app)
+    storage.init_app(app)
 
     app.wsgi_app = RequestMiddleware(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 from .retry import RetryPolicy
 
 MOST_SECONDS = 86_400
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+D = TypeVar("D")
 
 
 class ConfigError(Exception):
@@ -16,14 +18,18 @@ class ConfigError(Exception):
 
 
 class Environment:
-    """Environment variables, read by type. A variable that is set but empty counts as unset."""
+    """Environment variables, read by type. One that is set but empty mostly counts as unset."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
+    def exact(self, name: str, default: str) -> str:
+        """The variable's text as it is, even if it is empty; `default` if it is not set."""
+        return self._variables.get(name, default)
+
     def text(self, name: str, default: str) -> str:
         """The variable's text, without the white space around it."""
-        return self._variables.get(name, "").strip() or default
+        return self.exact(name, "").strip() or default
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         """One of `choices`.
@@ -61,15 +67,15 @@ class Environment:
             )
         return value
 
-    def count(self, name: str) -> int | None:
-        """A whole number of 0 or more, None if the variable is unset.
+    def count(self, name: str, default: D) -> int | D:
+        """A whole number of 0 or more.
 
         Raises:
             ConfigError: It is no such number.
         """
         value = self.text(name, "")
         if not value:
-            return None
+            return default
         if not (value.isascii() and value.isdecimal() and len(value) <= 9):
             raise ConfigError(f"{name} must be a whole number of 0 or more, such as 5")
         return int(value)
@@ -107,7 +113,7 @@ class Config:
             retry=RetryPolicy(
                 deadline=environment.seconds("RETRY_DEADLINE_SECONDS", 10),
                 backoff=environment.seconds("RETRY_BACKOFF_SECONDS", 0.1),
-                max_retries=environment.count("RETRY_MAX_RETRIES"),
+                max_retries=environment.count("RETRY_MAX_RETRIES", None),
             ),
             environment=environment,
         )

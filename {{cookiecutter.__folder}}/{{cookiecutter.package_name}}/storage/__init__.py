@@ -2,9 +2,11 @@
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
+
+from flask import Flask
 
 from ..config import Environment
 from ..customers import Customer
@@ -30,6 +32,14 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a storage is: facts by their names, and a line about each thing that should be mended."""
+
+    facts: Mapping[str, object]
+    warnings: Sequence[str] = ()
+
+
 class CustomerStorage(ABC):
     """Where customers are kept. Safe to use from several threads and several processes.
 
@@ -45,6 +55,9 @@ class CustomerStorage(ABC):
         Raises:
             ConfigError: A variable is missing or malformed.
         """
+
+    def init_app(self, app: Flask) -> None:  # noqa: B027, most storages have nothing to add
+        """Add what the storage brings to the application, such as commands."""
 
     @abstractmethod
     def get(self, customer_id: str) -> Customer | None:
@@ -75,8 +88,8 @@ class CustomerStorage(ABC):
         """
 
     @abstractmethod
-    def check(self) -> Mapping[str, object]:
-        """A report of what is there, for an operator, if customers can be read and written."""
+    def check(self) -> Report:
+        """What is there, for an operator, if customers can be read and written."""
 
     @abstractmethod
     def close(self) -> None:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from ..config import Environment
 from ..customers import Customer, InvalidCustomerError, check_customer_id
 from ..retry import RetryPolicy
-from . import BadCursorError, CustomerStorage, Page, StorageUnavailableError
+from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
 from .json_document import ForeignTextError, JsonDocument
 
 DEFAULT_PATH = Path(__file__).parents[2] / "customers.json"
@@ -113,13 +113,13 @@ class JsonFileStorage(CustomerStorage):
             return Page(found, None)
         return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
 
-    def check(self) -> Mapping[str, object]:
+    def check(self) -> Report:
         """Where the file is, and how many customers are in it."""
         customers = len(self._read())
         for name, needed in (("folder", self._path.parent), ("lock", self._lock_path)):
             if needed.exists() and not os.access(needed, os.W_OK):
                 raise StorageUnavailableError(f"{self._path.name}: its {name} cannot be written to")
-        return {"storage": "JSON file", "file": str(self._path), "customers": customers}
+        return Report({"storage": "JSON file", "file": str(self._path), "customers": customers})
 
     def close(self) -> None:
         """Nothing is held open."""

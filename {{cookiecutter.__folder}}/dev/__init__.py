@@ -1,0 +1,1 @@
+"""What development and the tests need beside the service; no part of what is deployed."""

@@ -1,0 +1,96 @@
+"""Processes and a folder that end with this process, whatever ends it."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+# The shell's standard output is the watchdog's pipe. It puts itself on the list before it becomes
+# the server, so there is no moment at which a server runs and the watchdog does not know.
+_START = 'umask 077 && echo "+-$$" && exec "$@" >>"$0" 2>&1'
+
+
+class Processes:
+    """Servers that are killed, and a folder that is deleted, when this process ends.
+
+    A watchdog sees to it: a process that waits for the end of a pipe that this process holds, so it
+    works after `kill -9`, too. The servers and the watchdog have sessions of their own: what a
+    terminal sends, such as Ctrl-C, does not reach them.
+
+    Attributes:
+        folder: The folder, for the servers' files. Only this user can read it.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.gettempdir(), f"dev-{secrets.token_hex(8)}").resolve()
+        watchdog = Path(__file__).resolve().with_name("watchdog.py")
+        # Before the folder: nothing is ever there without it.
+        self._watchdog = subprocess.Popen(  # noqa: S603, no untrusted input
+            [sys.executable, "-I", "-S", watchdog, self.folder],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        self._servers: list[subprocess.Popen[bytes]] = []
+        self.folder.mkdir(mode=0o700)
+
+    def start(self, command: list[str | Path], log: Path) -> subprocess.Popen[bytes]:
+        """Start a server in the folder; its output is appended to `log`."""
+        server = subprocess.Popen(  # noqa: S603, no untrusted input
+            ["/bin/sh", "-c", _START, log, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=self._watchdog.stdin,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            start_new_session=True,
+        )
+        self._servers.append(server)
+        return server
+
+    def is_running(self, server: subprocess.Popen[bytes]) -> bool:
+        """Whether a server has not ended, be it stopped by a signal."""
+        if server in self._servers and server.poll() is not None:
+            self._forget(server)
+        return server.returncode is None
+
+    def kill(self, server: subprocess.Popen[bytes]) -> None:
+        """End a server with SIGKILL, and what it has started."""
+        if server in self._servers:
+            with suppress(ProcessLookupError, PermissionError):  # it has ended by itself
+                os.killpg(server.pid, signal.SIGKILL)
+            self._forget(server)  # before it is reaped: then its ID may become another's
+            server.wait()
+
+    def guard(self, pid: int) -> None:
+        """End a child that was not started here with this process, too. SIGTERM comes first."""
+        self._tell(f"+{pid}")
+
+    def unguard(self, pid: int) -> None:
+        """Leave a child alone, as it has ended."""
+        self._tell(f"-{pid}")
+
+    def stop(self) -> None:
+        """Kill all servers and delete the folder."""
+        for server in self._servers.copy():
+            self.kill(server)
+        if self._watchdog.stdin:
+            self._watchdog.stdin.close()
+        self._watchdog.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)  # if someone has killed the watchdog
+
+    def _forget(self, server: subprocess.Popen[bytes]) -> None:
+        self._servers.remove(server)
+        self._tell(f"--{server.pid}")
+
+    def _tell(self, line: str) -> None:
+        if self._watchdog.stdin:
+            with suppress(BrokenPipeError):  # someone has killed the watchdog
+                self._watchdog.stdin.write(f"{line}\n".encode())

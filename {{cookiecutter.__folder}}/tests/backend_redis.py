@@ -1,0 +1,52 @@
+"""The storage's part of the fixtures: a real cluster, started once for all tests."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.storage import CustomerStorage
+from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
+
+from dev.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def running_cluster() -> Iterator[Cluster]:
+    """A master, two replicas and three sentinels."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Cluster:
+    """The cluster, healthy and empty."""
+    running_cluster.wait_until_healthy()
+    running_cluster.master().client().flushall()
+    return running_cluster
+
+
+@pytest.fixture
+def environ(cluster: Cluster) -> dict[str, str]:
+    """The configuration for an empty storage."""
+    return cluster.environ
+
+
+@pytest.fixture
+def environ_of_lost_storage() -> Iterator[dict[str, str]]:
+    """The configuration for a storage that cannot be reached."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nothing listens there
+        yield {"REDIS_SENTINELS": f"127.0.0.1:{taken.getsockname()[1]}"}
+
+
+@pytest.fixture
+def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
+    """Opens the storage; each call as another process would."""
+
+    def open_another() -> CustomerStorage:
+        config = Config.from_environ(environ)
+        return RedisSentinelStorage.from_environment(config.environment, config.retry)
+
+    return open_another

@@ -1,0 +1,168 @@
+"""compose.yaml: its commands and health checks, run without containers on real servers."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from redis import Redis
+
+from {{ cookiecutter.package_name }} import create_app
+
+from .contract import STORED
+from dev.node import find_program, free_ports
+from dev.processes import Processes
+
+PROJECT = Path(__file__).parents[1]
+TEXT = (PROJECT / "compose.yaml").read_text(encoding="utf-8")
+SERVICES: dict[str, Any] = yaml.safe_load(TEXT)["services"]
+# Six names for one address, as a container's name leads to an address.
+NAMES = ("127.0.0.1", "127.0.1", "0x7f000001", "0x7f.0.0.1", "0x7f.0.1", "0x7f.1")
+# Sentinels look for replicas each 10 s otherwise.
+LOOK_OFTEN = "valkey-cli -e -p 26379 SENTINEL DEBUG info-period 300 publish-period 300"
+PASSWORDS = {"REDIS_PASSWORD": "secret1", "REDIS_SENTINEL_PASSWORD": "secret2"}
+
+pytestmark = pytest.mark.skipif("REDIS_SERVER" in os.environ, reason="compose.yaml is for Valkey")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
+
+
+@dataclass
+class Stack:
+    """The services, each with a folder as its /data, and with names and ports of this machine."""
+
+    folder: Path
+    processes: Processes = field(default_factory=Processes)
+
+    def __post_init__(self) -> None:
+        ports = free_ports("127.0.0.1", len(SERVICES))
+        self.hosts = dict(zip(SERVICES, NAMES, strict=True))
+        self.ports = dict(zip(SERVICES, ports, strict=True))
+        self._running: dict[str, Any] = {}
+        programs = self.folder / "bin"
+        programs.mkdir()
+        (programs / "valkey-server").symlink_to(find_program(None))
+        stand_in = f'exec "{sys.executable}" -I -S "{PROJECT}/tests/valkey_cli.py" "$@"'
+        (programs / "valkey-cli").write_text(f"#!/bin/sh\n{stand_in}\n")
+        (programs / "valkey-cli").chmod(0o755)
+        for name in SERVICES:
+            (self.folder / name).mkdir()
+
+    def start(self) -> None:
+        """Start the services, and wait until all are healthy."""
+        for name, service in SERVICES.items():
+            command = [self._here(name, word) for word in service["command"]]
+            in_folder = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(self.folder / name)]
+            variables = [f"{key}={value}" for key, value in self._environ(name).items()]
+            self._running[name] = self.processes.start(
+                ["env", *variables, *in_folder, *command], self.folder / name / "log"
+            )
+        for name in SERVICES:
+            if "sentinel" in name:
+                wait_until(partial(self._succeeds, name, LOOK_OFTEN))
+        wait_until(lambda: all(map(self.is_healthy, SERVICES)))
+
+    def kill(self, *names: str) -> None:
+        for name in names:
+            self.processes.kill(self._running[name])
+
+    def is_healthy(self, name: str) -> bool:
+        kind, test = SERVICES[name]["healthcheck"]["test"]
+        assert kind == "CMD-SHELL"
+        return self._succeeds(name, test)
+
+    def environ(self) -> dict[str, str]:
+        """The variables of a service that uses the cluster."""
+        sentinels = [name for name in SERVICES if "sentinel" in name]
+        addresses = [f"{self.hosts[name]}:{self.ports[name]}" for name in sentinels]
+        return {"REDIS_SENTINELS": ",".join(addresses), **PASSWORDS}
+
+    def master(self) -> str:
+        """The service that the first sentinel calls the master."""
+        port = self.ports["sentinel-1"]
+        with Redis(port=port, password=PASSWORDS["REDIS_SENTINEL_PASSWORD"]) as sentinel:
+            (_, of_master) = sentinel.sentinel_get_master_addr_by_name("mymaster")
+        return next(name for name, port in self.ports.items() if port == of_master)
+
+    def _succeeds(self, name: str, script: str) -> bool:
+        environ = {**os.environ, **self._environ(name)}
+        command = ["/bin/sh", "-c", self._here(name, script)]
+        return not subprocess.run(command, env=environ, capture_output=True, timeout=10).returncode
+
+    def _environ(self, name: str) -> dict[str, str]:
+        variables = SERVICES[name]["environment"]
+        path = os.pathsep.join([str(self.folder / "bin"), os.environ["PATH"]])
+        ours = {"PATH": path, "HOSTNAME": self.hosts[SERVICES[name]["hostname"]]}
+        return ours | {key: self._here(name, value) for key, value in variables.items()}
+
+    def _here(self, name: str, text: str) -> str:
+        """A text as Compose gives it to a container, but with names and ports of this machine."""
+        text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: PASSWORDS[match[1]], text)
+        text = text.replace("$$", "$")
+        for other, port in self.ports.items():
+            text = re.sub(rf"\b{other} \d+", f"{other} {port}", text)
+        text = re.sub(r"(port |-p )\d+", rf"\g<1>{self.ports[name]}", text)
+        for other, host in self.hosts.items():
+            text = text.replace(other, host)
+        return text
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """All services, healthy."""
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.processes.stop()
+
+
+def test_service_stores_customers_in_the_cluster(stack: Stack) -> None:
+    app = create_app(stack.environ())
+    assert app.test_client().post("/set", json=STORED).text == "success"
+    assert app.test_cli_runner().invoke(args=["storage", "check"]).output.endswith("\nok\n")
+
+
+def test_loss_of_the_master_and_then_of_all_power_loses_no_customer(stack: Stack) -> None:
+    old = stack.master()
+    app = create_app(stack.environ())
+    app.test_client().post("/set", json=STORED)
+    stack.kill(old)
+    assert app.test_client().post("/set", json={**STORED, "customerID": "8"}).text == "success"
+    new = stack.master()
+    assert new != old
+    stack.kill(*SERVICES)
+    stack.start()
+    assert stack.master() == new
+    assert app.test_client().get("/").get_json().keys() == {"7", "8"}
+
+
+def test_passwords_are_asked_for_and_not_in_the_file() -> None:
+    values = [value for one in SERVICES.values() for value in one["environment"].values()]
+    assert len(values) == 9
+    assert all(re.fullmatch(r"\$\{REDIS_(SENTINEL_)?PASSWORD:\?.+\}", value) for value in values)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_container_is_reached_from_its_network_only_and_can_do_little(name: str) -> None:
+    service = SERVICES[name]
+    assert "ports" not in service
+    assert "network_mode" not in service
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["user"] == "valkey"

@@ -1,0 +1,311 @@
+"""The cluster for development: real servers that come, fail, recover, and leave nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from dev.cluster import Cluster
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no server for Windows")
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 20.0
+
+
+def wait_until(done: Callable[[], bool], seconds: float = SECONDS) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (found := done()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Cluster]:
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared: Cluster) -> Cluster:
+    """A healthy cluster, whatever an earlier test did to it."""
+    for node in shared.nodes + shared.sentinels:
+        if node.is_running:
+            shared.thaw(node)
+        else:
+            shared.restart(node)
+    shared.wait_until_healthy()
+    return shared
+
+
+def test_application_finds_the_cluster_by_its_environment(cluster: Cluster) -> None:
+    name = cluster.environ["REDIS_MASTER_NAME"]
+    for address in cluster.environ["REDIS_SENTINELS"].split(","):
+        host, port = address.split(":")
+        with redis.Redis(host, int(port)) as sentinel:
+            master = sentinel.sentinel_get_master_addr_by_name(name, return_responses=True)
+        assert master == (cluster.master().host.encode(), cluster.master().port)
+
+
+def test_killed_master_is_replaced_and_comes_back_as_a_replica(cluster: Cluster) -> None:
+    old, (first, second) = cluster.master(), cluster.replicas()
+    old.client().config_set("min-replicas-to-write", 0)
+    old.client().set("kept", "yes")
+    assert wait_until(lambda: all(node.client().get("kept") for node in (first, second)))
+    with cluster.cut_replicas():
+        old.client().set("missed", "yes")
+        cluster.kill(old)
+        assert not old.is_running
+        new = cluster.wait_for_new_master(old)
+    assert new in (first, second)
+    assert old not in cluster.replicas()
+
+    cluster.restart(old)
+    cluster.wait_until_healthy()
+    assert old in cluster.replicas()
+    for node in (old, first, second):
+        assert node.info("replication")["role"] == ("master" if node is new else "slave")
+        assert node.client().mget("kept", "missed") == [b"yes", None]
+
+
+def test_killed_sentinel_comes_back(cluster: Cluster) -> None:
+    sentinel = cluster.sentinels[0]
+    cluster.kill(sentinel)
+    assert cluster.master() in cluster.nodes
+    cluster.restart(sentinel)
+    cluster.wait_until_healthy()
+
+
+def test_frozen_server_does_not_answer_until_it_is_thawed(cluster: Cluster) -> None:
+    node = cluster.replicas()[0]
+    cluster.freeze(node)
+    with pytest.raises(redis.TimeoutError):
+        node.client().ping()
+    assert node.is_running
+    cluster.thaw(node)
+    assert node.client().ping()
+
+
+def test_cut_replicas_get_the_writes_when_the_links_are_mended(cluster: Cluster) -> None:
+    master, replicas = cluster.master(), cluster.replicas()
+    master.client().config_set("min-replicas-to-write", 0)
+    with cluster.cut_replicas():
+        master.client().set("late", "yes")
+        assert master.client().wait(1, 100) == 0
+        assert not any(node.client().get("late") for node in replicas)
+    assert wait_until(lambda: all(node.client().get("late") for node in replicas))
+    master.client().config_set("min-replicas-to-write", 1)
+
+
+def test_planned_failover_loses_no_write(cluster: Cluster) -> None:
+    old = cluster.master()
+    written: list[int] = []
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            with suppress(redis.RedisError):  # it holds writes up, or is no master any more
+                old.client().sadd("numbers", len(written))
+                written.append(len(written))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert wait_until(lambda: len(written) > 100)
+        new = cluster.planned_failover()
+    finally:
+        done.set()
+        writer.join()
+    assert new is cluster.master() is not old
+    assert old.info("replication")["role"] == "slave"
+    assert set(map(int, new.client().smembers("numbers"))) >= set(written)
+    cluster.wait_until_healthy()
+
+
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+def test_passwords_are_asked_for_and_on_no_command_line() -> None:
+    host = "::1" if has_ipv6() else "127.0.0.1"
+    words = ["node pass\\word\"'", "sentinel pass #1"]
+    with Cluster(host=host, password=words[0], sentinel_password=words[1]) as cluster:
+        for node in cluster.nodes + cluster.sentinels:
+            retry = Retry(NoBackoff(), 0)
+            with (
+                redis.Redis(node.host, node.port, retry=retry) as anyone,
+                pytest.raises(redis.AuthenticationError),
+            ):
+                anyone.ping()
+        environ = cluster.environ
+        assert [environ["REDIS_PASSWORD"], environ["REDIS_SENTINEL_PASSWORD"]] == words
+        running = commands_with(str(cluster.processes.folder))
+        assert len(running) == 7  # the watchdog is one
+        assert not any("pass" in command for command in running)
+
+
+def commands_with(text: str) -> list[str]:
+    """The running processes' command lines that contain a text."""
+    if Path("/proc/self").exists():  # `ps` is not everywhere
+        commands = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                commands.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    else:
+        listed = subprocess.run(["/bin/ps", "-axww", "-o", "command"], stdout=-1, check=True)
+        commands = listed.stdout.decode(errors="replace").splitlines()
+    return [command for command in commands if text in command]
+
+
+@contextmanager
+def python(folder: Path, *args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """Run Python in a folder and in a process group of its own, at most as long as the `with`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name == "REDIS_SERVER" or not name.startswith("REDIS_")
+    }
+    with subprocess.Popen(
+        [sys.executable, *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), **environ},
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().rstrip("\n")
+
+
+def let_go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.close()
+
+
+# Both print the cluster's folder and wait until they are let go.
+OWNER = """
+import signal, sys
+from dev.cluster import Cluster
+signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in a shell's background
+with Cluster() as cluster:
+    print(cluster.processes.folder, flush=True)
+    sys.stdin.read()
+    if sys.argv[1] == "exception":
+        raise SystemError
+    sys.exit(7)
+"""
+COMMAND = """
+import os, signal, socket, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+port = os.environ["REDIS_SENTINELS"].rpartition(":")[2]
+with socket.create_connection(("127.0.0.1", port)) as sentinel, sentinel.makefile() as answer:
+    sentinel.sendall(b"INFO server\\r\\n")
+    conf = next(line for line in answer if line.startswith("config_file:")).rstrip()[12:]
+print(os.path.dirname(conf), flush=True)
+sys.stdin.read()
+if sys.argv[1] == "exception":
+    raise SystemError
+sys.exit(7)
+"""
+WAYS_TO_END: dict[str, Callable[[subprocess.Popen[str]], None]] = {
+    "exit": let_go,
+    "exception": let_go,
+    "SIGINT": lambda owner: os.kill(owner.pid, signal.SIGINT),
+    "SIGTERM": lambda owner: os.kill(owner.pid, signal.SIGTERM),
+    "kill -9": lambda owner: os.kill(owner.pid, signal.SIGKILL),
+    "kill -9 of the group": lambda owner: os.killpg(owner.pid, signal.SIGKILL),
+    "Ctrl-C": lambda owner: os.killpg(owner.pid, signal.SIGINT),
+    "SIGHUP": lambda owner: os.kill(owner.pid, signal.SIGHUP),
+}
+
+
+@pytest.mark.parametrize(
+    ("args", "statuses"),
+    [
+        (["-c", OWNER], [7, 1, -2, -15, -9, -9]),
+        (["-m", "dev", sys.executable, "-c", COMMAND], [7, 1, 130, 143, -9, -9, 130, 129]),
+    ],
+    ids=["context manager", "python -m dev"],
+)
+def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -> None:
+    ways = dict(zip(WAYS_TO_END, statuses, strict=False))
+    with ExitStack() as stack:
+        owners = {way: stack.enter_context(python(tmp_path, *args, way)) for way in ways}
+        folders = {way: Path(first_line(owner)) for way, owner in owners.items()}
+        for way, owner in owners.items():
+            assert len(commands_with(str(folders[way]))) == 7
+            WAYS_TO_END[way](owner)
+        for way, owner in owners.items():
+            owner.wait(SECONDS)
+            wait_until(partial(is_clean, folders[way]))
+            left = commands_with(str(folders[way]))
+            assert (way, folders[way].exists(), left) == (way, False, [])
+        assert {way: owner.returncode for way, owner in owners.items()} == ways
+
+
+def is_clean(folder: Path) -> bool:
+    return not folder.exists() and not commands_with(str(folder))
+
+
+def test_without_a_command_the_cluster_is_there_until_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REDIS_SENTINELS=\nREDIS_PASSWORD='two words'\n")
+    with python(tmp_path, "-m", "dev") as owner:
+        exports = [first_line(owner) for _ in range(3)]
+        owner.send_signal(signal.SIGINT)
+        assert len(owner.communicate(timeout=SECONDS)[1].splitlines()) == 1
+        assert owner.returncode == 0
+        assert [line.partition("=")[0] for line in exports] == [
+            "export REDIS_SENTINELS",
+            "export REDIS_MASTER_NAME",
+            "export REDIS_PASSWORD",
+        ]
+        assert exports[2] == "export REDIS_PASSWORD='two words'"
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_no_cluster_is_started_when_there_is_one(tmp_path: Path, place: str) -> None:
+    environ = {"REDIS_SENTINELS": "there:1"}
+    if place == ".env":
+        (tmp_path / ".env").write_text("REDIS_SENTINELS=there:1\nREDIS_PASSWORD=theirs\n")
+        environ = {}
+    code = "import os; print(os.getpid(), os.environ['REDIS_SENTINELS'])"
+    with python(tmp_path, "-m", "dev", sys.executable, "-c", code, **environ) as owner:
+        assert owner.communicate(timeout=SECONDS) == (f"{owner.pid} there:1\n", "")
+        assert owner.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ("/missing", "/missing is no program: set REDIS_SERVER to the path of a redis-server"),
+        ("false", "the server ended: no output"),
+    ],
+)
+def test_server_that_does_not_start_is_one_line(tmp_path: Path, server: str, message: str) -> None:
+    with python(tmp_path, "-m", "dev", "true", REDIS_SERVER=server) as owner:
+        assert owner.communicate(timeout=SECONDS) == ("", f"development: {message}\n")
+        assert owner.returncode == 1

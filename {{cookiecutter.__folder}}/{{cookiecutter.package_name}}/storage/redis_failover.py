@@ -1,0 +1,124 @@
+"""A planned failover: the master hands over to a replica, and no acknowledged write is lost."""
+
+import time
+from contextlib import closing, suppress
+from typing import Any
+
+import click
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from . import StorageUnavailableError
+from .redis_check import Address, agreed_master, ask_sentinels, text
+from .redis_errors import reason
+from .redis_settings import ONCE, RedisSettings
+
+HANDOVER_SECONDS = 15
+POLL_SECONDS = 0.05
+
+# The first release of Valkey that hands over by itself (SENTINEL FAILOVER … COORDINATED) and does
+# not crash while it does (https://github.com/valkey-io/valkey/issues/4066).
+_COORDINATED_SINCE = (9, 1, 1)
+
+
+def failover_command(settings: RedisSettings) -> click.Command:
+    """`flask storage failover`, for the cluster that the settings describe."""
+
+    @click.command("failover")
+    def failover() -> None:
+        """Have the master hand over to a replica, losing nothing; writes wait some 2 seconds."""
+        try:
+            old, new = fail_over(settings)
+        except StorageUnavailableError as error:
+            raise click.ClickException(str(error)) from None
+        click.echo(f"the master was {text(old)}, and is {text(new)}")
+
+    return failover
+
+
+def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
+    """Have the master hand over to a replica; the old and the new master's address.
+
+    A master that is alive would go on to acknowledge writes while a replica takes over, and lose
+    them; so it takes none from before the replica is chosen (https://redis.io/commands/client-pause).
+
+    Raises:
+        StorageUnavailableError: No replica took over. The master is what it was.
+    """
+    views = ask_sentinels(settings)
+    old = agreed_master(settings, views)
+    asked = next(
+        address
+        for address, view in zip(settings.sentinels, views, strict=True)
+        if view.master == old
+    )
+    with (
+        closing(Redis(*asked, **settings.sentinel_options)) as sentinel,
+        closing(Redis(*old, **settings.server_options, retry=ONCE)) as master,
+    ):
+        try:
+            if _coordinates(sentinel):
+                _send_failover(sentinel, settings.master_name, "COORDINATED")
+                return old, _new_master(sentinel, settings, old)
+            master.client_pause(HANDOVER_SECONDS * 1000, all=False)
+            try:
+                _wait_for_replicas(settings, master)
+                _send_failover(sentinel, settings.master_name)
+                new = _new_master(sentinel, settings, old)
+                # Else it stays a master for some 10 s more, until a sentinel sees to it.
+                master.replicaof(*new)
+                master.client_kill_filter(_type="normal", skipme=True)
+                return old, new
+            finally:
+                with suppress(RedisError):
+                    master.client_unpause()
+        except ResponseError as error:
+            if str(error).startswith("NOGOODSLAVE"):
+                raise StorageUnavailableError("no replica is fit to take over") from None
+            if str(error).startswith("INPROG"):
+                raise StorageUnavailableError("a failover goes on already") from None
+            raise StorageUnavailableError(reason(error, "a server")) from error
+        except RedisError as error:
+            raise StorageUnavailableError(reason(error, "a server")) from error
+
+
+def _coordinates(sentinel: Redis) -> bool:
+    version = str(sentinel.info("server").get("valkey_version", "0"))
+    return tuple(int(part) for part in version.split(".")[:3]) >= _COORDINATED_SINCE
+
+
+def _wait_for_replicas(settings: RedisSettings, master: Redis) -> None:
+    """Wait until each replica, as any may be chosen, has what the master has."""
+    info: Any = master.info("replication")
+    give_up_at = time.monotonic() + HANDOVER_SECONDS / 3
+    for number in range(info["connected_slaves"]):
+        address = (info[f"slave{number}"]["ip"], info[f"slave{number}"]["port"])
+        with (
+            suppress(RedisError),  # no sentinel chooses one that does not answer
+            closing(Redis(*address, **settings.server_options, retry=ONCE)) as replica,
+        ):
+            while _offset(replica) < info["master_repl_offset"]:
+                if time.monotonic() > give_up_at:
+                    raise StorageUnavailableError(f"the replica {text(address)} lags behind")
+                time.sleep(POLL_SECONDS)
+
+
+def _offset(replica: Redis) -> int:
+    info: Any = replica.info("replication")
+    return int(info["slave_repl_offset"])
+
+
+def _send_failover(sentinel: Redis, *arguments: str) -> None:
+    sentinel.execute_command("SENTINEL FAILOVER", *arguments)  # type: ignore[no-untyped-call]
+
+
+def _new_master(sentinel: Redis, settings: RedisSettings, old: Address) -> Address:
+    """Wait for the switch; the new master's address."""
+    give_up_at = time.monotonic() + HANDOVER_SECONDS
+    while time.monotonic() < give_up_at:
+        state: Any = sentinel.sentinel_master(settings.master_name)
+        address = (state["ip"], state["port"])
+        if address != old and not state["is_sdown"]:
+            return address
+        time.sleep(POLL_SECONDS)
+    raise StorageUnavailableError(f"no replica took over from {text(old)} in time")

@@ -1,0 +1,347 @@
+"""Customers in Redis or Valkey, found through Sentinel, which outlive the loss of a server."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Any, ParamSpec, Self, TypeVar
+
+import msgspec
+from flask import Flask
+from redis.client import Pipeline, Redis
+from redis.exceptions import RedisError, ResponseError
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
+
+from ..config import Environment
+from ..customers import Customer, InvalidCustomerError, check_customer_id
+from ..retry import RetryPolicy
+from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
+from .redis_check import check_cluster
+from .redis_errors import TooFewReplicasError, is_transient, reason
+from .redis_failover import failover_command
+from .redis_settings import RedisSettings
+
+BATCH = 1000
+# A failover takes some two seconds: pausing longer between two looks only makes it longer.
+MAX_BACKOFF_SECONDS = 0.25
+# How old the sentinels' word on who is the master may be. A master that was cut off or frozen, and
+# comes back, goes on answering for up to ten seconds until a sentinel makes it a replica.
+CONFIRM_SECONDS = 1.0
+MOST_LOGGED_KEYS = 1000
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CUSTOMER = msgspec.json.Decoder(Customer)
+
+
+class _Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a listing has come, in one run of one server: another one has another order."""
+
+    run_id: str = ""
+    scan_cursor: int = 0
+    pending: tuple[str, ...] = ()  # IDs that were found, and did not fit in the page
+
+    @property
+    def at_end(self) -> bool:
+        return bool(self.run_id) and self.scan_cursor == 0
+
+
+class _Sentinels(Sentinel):
+    """Sentinels that one thread at a time asks; those that wait for it take the same answer.
+
+    Sentinel alone loses sentinels from its list when two threads reorder it at the same time, and
+    lets each thread wait for one that hangs.
+    """
+
+    def __init__(self, settings: RedisSettings) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            settings.sentinels, sentinel_kwargs=settings.sentinel_options
+        )
+        self._asking = threading.Lock()
+        self._answer: tuple[str, int] | MasterNotFoundError | None = None
+        self._answered_at = 0.0
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """The master's address.
+
+        Raises:
+            MasterNotFoundError: No sentinel knows a healthy master of that name.
+        """
+        asked_at = time.monotonic()
+        with self._asking:
+            if self._answer is None or self._answered_at < asked_at:
+                try:
+                    self._answer = super().discover_master(service_name)  # type: ignore[no-untyped-call]
+                except MasterNotFoundError as error:
+                    self._answer = error
+                self._answered_at = time.monotonic()
+            if isinstance(self._answer, MasterNotFoundError):
+                raise MasterNotFoundError(*self._answer.args)
+            return self._answer
+
+
+class RedisSentinelStorage(CustomerStorage):
+    """Keeps each customer as the JSON text at a key: the prefix, followed by the ID.
+
+    Reads and writes go to the master. A write is acknowledged when the replicas that
+    REDIS_WAIT_REPLICAS asks for hold it. Keys that hold something else are left alone.
+    """
+
+    def __init__(self, settings: RedisSettings, retry: RetryPolicy) -> None:
+        """Use the cluster that the settings describe. Connects to nothing yet."""
+        self._settings = settings
+        self._retry = replace(retry, max_backoff=min(retry.max_backoff, MAX_BACKOFF_SECONDS))
+        self._sentinels = _Sentinels(settings)
+        # No `retry` here: it would ask the address that just failed again, and not the sentinels.
+        self._pool: Any = SentinelConnectionPool(  # type: ignore[no-untyped-call]
+            settings.master_name, self._sentinels, **settings.server_options
+        )
+        self._master = Redis.from_pool(self._pool)
+        self._confirmed_at = 0.0
+        self._logged_keys: set[bytes] = set()
+
+    @classmethod
+    def from_environment(cls, environment: Environment, retry: RetryPolicy) -> Self:
+        """Use the cluster that the variables REDIS_… describe."""
+        return cls(RedisSettings.from_environment(environment), retry)
+
+    def init_app(self, app: Flask) -> None:
+        """Add `flask storage failover`."""
+        app.cli.commands["storage"].add_command(failover_command(self._settings))  # type: ignore[attr-defined]
+
+    def redis_command(self, command: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `command`, and again after each error that passes by itself, such as a failover.
+
+        It must finish what it does: a generator would fail later, outside of the retries.
+
+        Raises:
+            StorageUnavailableError: It failed until the deadline, or for a reason that will stay.
+        """
+
+        def attempt() -> T:
+            self._confirm_master()
+            try:
+                return command(*args, **kwargs)
+            except RedisError as error:
+                if is_transient(error):
+                    # The next attempt opens a new connection, for which it asks the sentinels.
+                    self._pool.disconnect(inuse_connections=False)
+                raise
+
+        try:
+            return self._retry.call(attempt, is_transient)
+        except RedisError as error:
+            raise StorageUnavailableError(reason(error)) from error
+
+    def get(self, customer_id: str) -> Customer | None:
+        """One customer, or None if there is no such ID."""
+        return self.redis_command(self._get, customer_id)
+
+    def set_many(self, customers: Iterable[Customer]) -> None:
+        """Add customers, replacing those with the same IDs, up to 1,000 at a time."""
+        remaining = iter(customers)
+        while batch := list(islice(remaining, BATCH)):
+            self._write(self._set_batch, batch)
+
+    def delete(self, customer_id: str) -> bool:
+        """Delete a customer; False if there is no such ID."""
+        customer = self.get(customer_id)
+        if customer is None:  # nor is a key deleted that holds something else
+            return False
+        key = self._settings.key_of(customer_id)
+        tried = False
+
+        def delete(pipeline: Pipeline) -> None:
+            nonlocal tried
+            if tried:
+                # An attempt without an answer may have deleted it already. WAIT speaks of writes,
+                # and a DEL that finds nothing is none; so there must be something to delete.
+                pipeline.set(key, msgspec.json.encode(customer))
+            tried = True
+            pipeline.delete(key)
+
+        return bool(self._write(lambda: self._acknowledged(delete))[-1])
+
+    def stream(self) -> Iterator[list[Customer]]:
+        """Every customer, in no order.
+
+        Those who are there all the time come once each, also if the master changes meanwhile. To
+        that end the keys that were seen are remembered: some 100 bytes for each customer.
+        """
+        seen: set[str] = set()
+        position = _Position()
+        while not position.at_end:
+            position = self.redis_command(self._scan, position, BATCH)
+            fresh = [customer_id for customer_id in position.pending if customer_id not in seen]
+            seen.update(fresh)
+            for start in range(0, len(fresh), BATCH):
+                if found := self.redis_command(self._read, fresh[start : start + BATCH]):
+                    yield found
+
+    def page(self, limit: int, cursor: str | None) -> Page:
+        """At most `limit` customers, in the order of SCAN.
+
+        A customer may come twice when the master has changed since the page before.
+        """
+        position = _Position() if cursor is None else _position_of(cursor)
+        found: list[Customer] = []
+        count = limit
+        while True:
+            while position.pending and len(found) < limit:
+                ids = position.pending
+                taken = limit - len(found)
+                found += self.redis_command(self._read, ids[:taken])
+                position = msgspec.structs.replace(position, pending=ids[taken:])
+            if position.at_end and not position.pending:
+                return Page(found, None)
+            if len(found) == limit:
+                return Page(found, msgspec.json.encode(position).decode())
+            position = self.redis_command(self._scan, position, count)
+            if not position.pending:  # other keys lie between the customers
+                count = min(2 * count, BATCH)
+
+    def check(self) -> Report:
+        """What the sentinels say, and how the master and its replicas are."""
+        return check_cluster(self._settings)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._master.close()
+        self._sentinels.close()
+
+    def _confirm_master(self) -> None:
+        """Ask the sentinels now and then, and drop the connections to an old master."""
+        now = time.monotonic()
+        if now - self._confirmed_at < CONFIRM_SECONDS:
+            return
+        self._confirmed_at = now
+        with suppress(MasterNotFoundError):  # the sentinels may be down while the master is well
+            self._pool.get_master_address()
+
+    def _get(self, customer_id: str) -> Customer | None:
+        try:
+            value: Any = self._master.get(self._settings.key_of(customer_id))
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            self._log_foreign(self._settings.key_of(customer_id))
+            return None
+        return None if value is None else self._customer(customer_id, value)
+
+    def _read(self, ids: Iterable[str]) -> list[Customer]:
+        """Those of some customers who are there."""
+        keys = {customer_id: self._settings.key_of(customer_id) for customer_id in ids}
+        found = []
+        missing = []
+        values: Any = self._master.mget(keys.values())
+        for customer_id, value in zip(keys, values, strict=True):
+            if value is None:
+                missing.append(keys[customer_id])
+            elif customer := self._customer(customer_id, value):
+                found.append(customer)
+        if missing:
+            with self._master.pipeline(transaction=False) as pipeline:
+                for key in missing:
+                    pipeline.type(key)
+                for key, kind in zip(missing, pipeline.execute(), strict=True):
+                    if kind not in (b"none", b"string"):  # else deleted, or set, just now
+                        self._log_foreign(key)
+        return found
+
+    def _customer(self, customer_id: str, value: bytes) -> Customer | None:
+        """The customer that a text describes, None if it is no customer's."""
+        try:
+            try:
+                customer = _CUSTOMER.decode(value)
+                customer.check()
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                customer = Customer.from_json(value)  # ignores what else may be in the record
+        except InvalidCustomerError:
+            customer = None
+        if customer is None or customer.customer_id != customer_id:
+            self._log_foreign(self._settings.key_of(customer_id))
+            return None
+        return customer
+
+    def _set_batch(self, customers: Iterable[Customer]) -> None:
+        def set_all(pipeline: Pipeline) -> None:
+            for customer in customers:
+                # With GET, SET refuses to replace what is no text (https://redis.io/commands/set).
+                pipeline.set(
+                    self._settings.key_of(customer.customer_id),
+                    msgspec.json.encode(customer),
+                    get=True,
+                )
+
+        self._acknowledged(set_all)
+
+    def _write(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return self.redis_command(write, *args, **kwargs)
+        except StorageUnavailableError as error:
+            if isinstance(error.__cause__, Exception) and is_transient(error.__cause__):
+                raise StorageUnavailableError(
+                    f"{error}; the write may or may not have been kept"
+                ) from error
+            raise
+
+    def _acknowledged(self, queue_writes: Callable[[Pipeline], object]) -> list[Any]:
+        """Send writes, and give their answers once enough replicas hold them.
+
+        WAIT speaks of the writes of its own connection (https://redis.io/commands/wait).
+        """
+        replicas = self._settings.wait_replicas
+        with self._master.pipeline(transaction=False) as pipeline:
+            queue_writes(pipeline)
+            if replicas:
+                pipeline.wait(replicas, self._settings.wait_ms)
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        if replicas and answers.pop() < replicas:
+            raise TooFewReplicasError
+        return answers
+
+    def _scan(self, position: _Position, count: int) -> _Position:
+        """Go on with a listing; what was found is `pending`. Another server starts it anew."""
+        with self._master.pipeline(transaction=False) as pipeline:
+            pipeline.info("server")
+            pipeline.scan(position.scan_cursor, match=self._settings.key_pattern, count=count)
+            info, (scan_cursor, keys) = pipeline.execute()
+        if position.scan_cursor and info["run_id"] != position.run_id:
+            return self._scan(_Position(), count)
+        ids = tuple(dict.fromkeys(filter(None, map(self._id_of, keys))))
+        return _Position(info["run_id"], scan_cursor, ids)
+
+    def _id_of(self, key: bytes) -> str | None:
+        """The ID in a key, None if it is no customer's key."""
+        try:
+            return check_customer_id(key[len(self._settings.key_prefix.encode()) :].decode())
+        except ValueError:
+            self._log_foreign(key)
+            return None
+
+    def _log_foreign(self, key: str | bytes) -> None:
+        """Log a key that holds no customer, once."""
+        key = key.encode() if isinstance(key, str) else key
+        if key not in self._logged_keys and len(self._logged_keys) < MOST_LOGGED_KEYS:
+            self._logged_keys.add(key)
+            log.warning("left alone, as it holds no customer: the key %r", key)
+
+
+def _position_of(cursor: str) -> _Position:
+    try:
+        position = msgspec.json.decode(cursor, type=_Position)
+        for customer_id in position.pending:
+            check_customer_id(customer_id)
+    except (msgspec.MsgspecError, ValueError):
+        raise BadCursorError from None
+    if not position.run_id or not 0 <= position.scan_cursor < 2**64:
+        raise BadCursorError
+    return position
