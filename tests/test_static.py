@@ -132,7 +132,7 @@ def test_python_files_of_the_template_have_no_jinja_control_flow() -> None:
 
 def test_python_files_of_the_template_substitute_only_names_of_modules() -> None:
     allowed = re.compile(
-        r"^(from|import) [.]?\{\{ cookiecutter\.package_name \}\}[\w.]* "
+        r"^ *(from|import) [.]?\{\{ cookiecutter\.package_name \}\}[\w.]* "
         r"|^from \.storage\.\{\{ cookiecutter\.__storage_module \}\} "
         r"import \{\{ cookiecutter\.__storage_class \}\} as Storage$"
     )

@@ -14,7 +14,6 @@ from typing import Self
 import redis
 
 from . import conf, health
-from .handover import hand_over
 from .node import (
     MASTER_NAME,
     ClusterError,
@@ -238,14 +237,15 @@ class Cluster:
                         if node.info("replication").get("master_port") == port:
                             node.client().replicaof(master.host, master.port)
 
-    def planned_failover(self) -> Node:
-        """Make a replica the master and the master a replica, without losing a write.
-
-        Returns:
-            The new master.
+    def planned_failover(self) -> None:
+        """Make a replica the master and the master a replica, as `flask storage failover` does.
 
         Raises:
-            ClusterError: The cluster is not healthy, or the sentinels do not get it done in time.
+            StorageUnavailableError: No replica took over.
         """
-        self.wait_until_healthy()
-        return hand_over(self)
+        # Imported here, as all the rest works without the service.
+        from {{ cookiecutter.package_name }}.config import Environment
+        from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
+        from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings
+
+        fail_over(RedisSettings.from_environment(Environment(self.environ)))

@@ -31,10 +31,10 @@ from dev.node import Node, find_program, free_ports
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = (PROJECT / "docs" / "redis.md").read_text(encoding="utf-8")
-SERVERS_PASSWORD = "secret of the servers"  # noqa: S105
-SENTINELS_PASSWORD = "secret of the sentinels"  # noqa: S105
+SERVERS_PASSWORD = "secret-of-the-servers"  # noqa: S105
+SENTINELS_PASSWORD = "secret-of-the-sentinels"  # noqa: S105
 NO_RETRIES = {"RETRY_MAX_RETRIES": "0", "REDIS_WAIT_MS": "5000"}
-SERVICE_PASSWORD = "secret of the service"  # noqa: S105
+SERVICE_PASSWORD = "secret-of-the-service"  # noqa: S105
 
 
 def blocks(heading: str, language: str = "console") -> list[str]:
@@ -78,17 +78,17 @@ class Operator:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         return done.stdout
 
-    def starts(self, server: str) -> None:
+    def starts(self, server: str) -> subprocess.Popen[bytes]:
         """Run a command that starts a server; it ends with the cluster."""
         path = self._environ({})["PATH"]
         script = f'cd "$0"; PATH=$1; exec {server}'
         command: list[str | Path] = ["/bin/sh", "-c", script, self.folder, path]
-        self.cluster.processes.start(command, self.folder / "log")
+        return self.cluster.processes.start(command, self.folder / "log")
 
     def _environ(self, variables: dict[str, str]) -> dict[str, str]:
         path = [str(self.folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -135,6 +135,18 @@ def wait_until(holds: Callable[[], bool]) -> None:
                 return
         assert time.monotonic() < give_up_at
         time.sleep(0.02)
+
+
+@contextmanager
+def loss_of(cluster: Cluster, *nodes: Node) -> Iterator[None]:
+    """Inside the `with`, some servers are gone."""
+    for node in nodes:
+        cluster.kill(node)
+    try:
+        yield
+    finally:
+        for node in nodes:
+            cluster.restart(node)
 
 
 @contextmanager
@@ -251,14 +263,10 @@ def test_warnings_of_the_document_are_those_of_the_command(
 ) -> None:
     (command,) = blocks("Check")
     master = cluster.master()
-    lost = [cluster.replicas()[0], *cluster.sentinels[1:]]
-    for node in lost:
-        cluster.kill(node)
-    master.client().config_set("min-replicas-to-write", 0)
-    printed = operator.runs(command, REDIS_WAIT_REPLICAS="0").splitlines()
-    for node in lost:
-        cluster.restart(node)
-    master.client().config_set("min-replicas-to-write", 1)
+    with loss_of(cluster, cluster.replicas()[0], *cluster.sentinels[1:]):
+        master.client().config_set("min-replicas-to-write", 0)
+        printed = operator.runs(command, REDIS_WAIT_REPLICAS="0").splitlines()
+        master.client().config_set("min-replicas-to-write", 1)
 
     explained = "\n".join(re.findall(r"^\| (`.*`) \| .* \|$", DOCUMENT, re.MULTILINE))
     warnings = [line.removeprefix("warning: ") for line in printed if line.startswith("warning")]
@@ -275,17 +283,14 @@ def test_master_that_fails_is_replaced_and_comes_back_as_a_replica(
     (commands,) = blocks("When the master fails")
     old = cluster.master()
     with service(cluster.environ) as wait_for_writes:
-        cluster.kill(old)
-        cluster.wait_for_new_master(old)
-        wait_for_writes()
-        cluster.restart(old)
+        with loss_of(cluster, old):
+            cluster.wait_for_new_master(old)
+            wait_for_writes()
         assert operator.runs(commands, OLD=str(old)).splitlines()[-1] == "ok"
     assert old.info("replication")["role"] == "slave"
     pattern = re.sub(r"\d+", r"\\d+", re.escape(shown.strip()))
     assert any(re.fullmatch(pattern, message) for message in caplog.messages)
-    logs = "".join(
-        (one.processes.folder / f"{one.port}.log").read_text() for one in cluster.sentinels
-    )
+    logs = "".join(sentinel.log.read_text() for sentinel in cluster.sentinels)
     for word in ("+odown", "+selected-slave", "+switch-master"):
         assert word in DOCUMENT
         assert word in logs
@@ -337,13 +342,11 @@ def test_sentinel_is_added_and_removed(own_cluster: Cluster, tmp_path: Path) -> 
 def test_new_server_follows_the_master(cluster: Cluster, operator: Operator) -> None:
     lost = cluster.replicas()[0]
     file, start = blocks("A server")
-    with service(cluster.environ):
-        cluster.kill(lost)
+    with service(cluster.environ), loss_of(cluster, lost):
         operator.runs(file, SERVER=str(lost))
-        operator.starts(start)
+        new = operator.starts(start)
         wait_until(lambda: cluster.master().info("replication")["connected_slaves"] == 2)
-    lost.client().shutdown(nosave=True)
-    cluster.restart(lost)
+        cluster.processes.kill(new)
 
 
 def accepts(node: Node, password: str) -> bool:
@@ -357,7 +360,7 @@ def accepts(node: Node, password: str) -> bool:
 def restart_with_its_own_file(node: Node, password: str) -> None:
     """Restart a server as it is configured now; the cluster's own `restart` configures it anew."""
     node.kill()
-    node.launch(find_program(None))
+    node.start(find_program(None))
     wait_until(lambda: accepts(node, password))
 
 
@@ -365,7 +368,7 @@ def test_password_of_the_servers_is_changed_without_a_failed_write(
     own_cluster: Cluster, tmp_path: Path
 ) -> None:
     operator = Operator(own_cluster, tmp_path)
-    environ, new = own_cluster.environ, "new secret"
+    environ, new = own_cluster.environ, "new-secret"
     let_in, forget, who_tries = blocks("Change the servers' password")
     with service(environ, **NO_RETRIES):
         operator.runs(let_in, NEW_PASSWORD=new)
@@ -386,7 +389,7 @@ def test_password_of_the_sentinels_is_changed_without_a_failed_write(
     own_cluster: Cluster, tmp_path: Path
 ) -> None:
     operator = Operator(own_cluster, tmp_path)
-    environ, new = own_cluster.environ, "new secret"
+    environ, new = own_cluster.environ, "new-secret"
     let_in, forget = blocks("Change the sentinels' password")
     with service(environ, **NO_RETRIES):
         operator.runs(let_in, NEW_SENTINEL_PASSWORD=new)
@@ -405,7 +408,7 @@ def test_password_of_the_sentinels_is_changed_without_a_failed_write(
 def test_password_of_the_service_is_changed_without_a_failed_write(
     user: dict[str, str], cluster: Cluster, operator: Operator
 ) -> None:
-    new = "new secret"
+    new = "new-secret"
     (let_in,) = blocks("Change the service's password")
     with service(user, **NO_RETRIES):
         operator.runs(let_in, NEW_PASSWORD=new)
@@ -427,12 +430,9 @@ def test_writes_without_enough_replicas_are_answered_as_the_document_says(
     for replica in replicas:
         cluster.freeze(replica)
     slow = client.post("/set", json=STORED)
-    for replica in replicas:
-        cluster.kill(replica)
-    refused = client.post("/set", json=STORED)
-    read = client.get("/get/7")
-    for replica in replicas:
-        cluster.restart(replica)
+    with loss_of(cluster, *replicas):
+        refused = client.post("/set", json=STORED)
+        read = client.get("/get/7")
     assert f"{refused.text}\n{slow.text}\n" == shown
     assert (refused.status_code, slow.status_code, read.status_code) == (503, 503, 200)
 
@@ -442,13 +442,9 @@ def test_writes_go_on_without_replicas_if_the_operator_wants_it(
 ) -> None:
     let_go_on, as_before = blocks("When there are too few replicas")
     client = create_app({**cluster.environ, "REDIS_WAIT_REPLICAS": "0"}).test_client()
-    replicas = cluster.replicas()
-    for replica in replicas:
-        cluster.kill(replica)
-    operator.runs(let_go_on)
-    answer = client.post("/set", json=STORED)
-    for replica in replicas:
-        cluster.restart(replica)
+    with loss_of(cluster, *cluster.replicas()):
+        operator.runs(let_go_on)
+        answer = client.post("/set", json=STORED)
     operator.runs(as_before)
     assert answer.status_code == 200
     settings = cluster.master().client().config_get("min-replicas-to-write")
