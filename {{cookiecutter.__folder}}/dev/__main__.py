@@ -21,7 +21,9 @@ ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 # When to pass on Ctrl-C: the terminal sends it to the command too, and a second one could disturb
 # how that ends.
 SIGINT_SECONDS = 2.0
-# When to kill a command that was asked to end.
+# When to tell one that ignores Ctrl-C, as a script's jobs do. The development server also ends what
+# it has started then, which a kill would leave behind.
+SIGTERM_SECONDS = 3.0
 KILL_SECONDS = 10.0
 
 
@@ -59,7 +61,11 @@ def run(command: list[str], cluster: Cluster) -> int:
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         delay = SIGINT_SECONDS if number == signal.SIGINT else 0
-        for seconds, sent in ((delay, number), (KILL_SECONDS, signal.SIGKILL)):
+        for seconds, sent in (
+            (delay, number),
+            (SIGTERM_SECONDS, signal.SIGTERM),
+            (KILL_SECONDS, signal.SIGKILL),
+        ):
             timer = threading.Timer(seconds, child.send_signal, [sent])
             timer.daemon = True
             timer.start()

@@ -272,6 +272,15 @@ def is_clean(folder: Path) -> bool:
     return not folder.exists() and not commands_with(str(folder))
 
 
+def test_command_that_ignores_ctrl_c_is_terminated(tmp_path: Path) -> None:
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); print(); input()"
+    with python(tmp_path, "-m", "dev", sys.executable, "-u", "-c", code) as owner:
+        first_line(owner)
+        os.killpg(owner.pid, signal.SIGINT)
+        owner.wait(SECONDS)
+        assert owner.returncode == 128 + signal.SIGTERM
+
+
 def test_without_a_command_the_cluster_is_there_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REDIS_SENTINELS=\nREDIS_PASSWORD='two words'\n")
     with python(tmp_path, "-m", "dev") as owner:
