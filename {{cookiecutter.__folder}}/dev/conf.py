@@ -10,6 +10,7 @@ set-proc-title no
 """
 _DATA = """\
 save ""
+dbfilename {node.port}.rdb
 appendonly no
 repl-diskless-sync yes
 repl-diskless-sync-delay 0

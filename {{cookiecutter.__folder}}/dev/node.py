@@ -99,9 +99,10 @@ class Node:
         return ask(f"SENTINEL {question}", MASTER_NAME, *args)  # type: ignore[no-untyped-call]
 
     def configure(self, conf: str) -> None:
-        """Write the configuration file anew; a sentinel also keeps its state there."""
+        """Write the configuration file anew, and forget the data; a sentinel's is in that file."""
         self._conf.touch(mode=0o600)
         self._conf.write_text(conf)
+        self._conf.with_suffix(".rdb").unlink(missing_ok=True)
 
     def start(self, program: Path) -> None:
         """Start the process."""

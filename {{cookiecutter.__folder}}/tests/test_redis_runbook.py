@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -186,16 +186,15 @@ def service(environ: dict[str, str], **variables: str) -> Iterator[Callable[[], 
 
 def do_all_that_the_service_does(environ: dict[str, str]) -> None:
     app = create_app(environ)
-    storage = app.extensions["customer_storage"]
     client = app.test_client()
-    for case in CASES:
-        client.post("/set", json=STORED)
-        headers = {"Content-Type": case.body_type} if case.body is not None else {}
-        answer = client.open(case.path, method=case.method, data=case.body, headers=headers)
-        assert answer.status_code == case.status, case.name
-        for customer_id in client.get("/").get_json():
-            storage.delete(customer_id)
-    storage.close()
+    with closing(app.extensions["customer_storage"]) as storage:
+        for case in CASES:
+            client.post("/set", json=STORED)
+            headers = {"Content-Type": case.body_type} if case.body is not None else {}
+            answer = client.open(case.path, method=case.method, data=case.body, headers=headers)
+            assert answer.status_code == case.status, case.name
+            for customer_id in client.get("/").get_json():
+                storage.delete(customer_id)
 
 
 def test_shell_finds_every_server(operator: Operator) -> None:

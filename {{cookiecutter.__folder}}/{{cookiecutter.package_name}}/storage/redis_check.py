@@ -61,7 +61,7 @@ def check_cluster(settings: RedisSettings) -> Report:
     facts[f"master {name}"] = f"reached in {milliseconds:.1f} ms"
     for replica in replicas:
         behind = info["master_repl_offset"] - replica["offset"]
-        facts[f"replica {text((replica['ip'], replica['port']))}"] = (
+        facts[f"replica {text((str(replica['ip']), replica['port']))}"] = (
             f"{replica['state']}, {behind} bytes behind, confirmed {replica['lag']} s ago"
         )
     asks = "min_slaves_good_slaves" in info  # INFO shows it if min-replicas-to-write is set

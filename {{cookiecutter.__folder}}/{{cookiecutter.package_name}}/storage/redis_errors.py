@@ -46,7 +46,9 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
         case exceptions.AuthenticationError() | exceptions.AuthorizationError():
             return f"{who} refuses the credentials: {variables}_PASSWORD is wrong or missing"
         case exceptions.NoPermissionError():
-            return f"{who} does not permit a command to this user: {error}"
+            # In a pipeline, what stands before that repeats the command.
+            told = str(error).rpartition("caused error: ")[2]
+            return f"{who} does not permit a command to this user: {told}"
         case exceptions.TimeoutError() if "handshake" in str(cause):
             return f"{who} does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
         case exceptions.TimeoutError():

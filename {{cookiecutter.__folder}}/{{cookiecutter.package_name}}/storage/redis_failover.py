@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import click
-from redis import Redis
+from redis import Redis, exceptions
 from redis.exceptions import RedisError, ResponseError
 
 from . import StorageUnavailableError
@@ -14,6 +14,7 @@ from .redis_errors import reason
 from .redis_settings import ONCE, RedisSettings
 
 HANDOVER_SECONDS = 15
+PAUSE_SECONDS = 25  # longer than all that is done meanwhile
 POLL_SECONDS = 0.05
 
 # The first release of Valkey that hands over by itself (SENTINEL FAILOVER … COORDINATED) and does
@@ -43,7 +44,7 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
     them; so it takes none from before the replica is chosen (https://redis.io/commands/client-pause).
 
     Raises:
-        StorageUnavailableError: No replica took over. The master is what it was.
+        StorageUnavailableError: No replica took over in time.
     """
     views = ask_sentinels(settings)
     old = agreed_master(settings, views)
@@ -53,25 +54,28 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
         if view.master == old
     )
     with (
-        closing(Redis(*asked, **settings.sentinel_options)) as sentinel,
-        closing(Redis(*old, **settings.server_options, retry=ONCE)) as master,
+        closing(Redis(*asked, **_patient(settings.sentinel_options))) as sentinel,
+        closing(Redis(*old, **_patient(settings.server_options))) as master,
     ):
         try:
             if _coordinates(sentinel):
                 _send_failover(sentinel, settings.master_name, "COORDINATED")
                 return old, _new_master(sentinel, settings, old)
-            master.client_pause(HANDOVER_SECONDS * 1000, all=False)
+            master.client_pause(PAUSE_SECONDS * 1000, all=False)
             try:
                 _wait_for_replicas(settings, master)
-                _send_failover(sentinel, settings.master_name)
-                new = _new_master(sentinel, settings, old)
-                # Else it stays a master for some 10 s more, until a sentinel sees to it.
-                master.replicaof(*new)
-                master.client_kill_filter(_type="normal", skipme=True)
-                return old, new
-            finally:
-                with suppress(RedisError):
-                    master.client_unpause()
+                with suppress(exceptions.TimeoutError):  # it may do it all the same
+                    _send_failover(sentinel, settings.master_name)
+            except BaseException:
+                master.client_unpause()
+                raise
+            # From here on the pause ends only when there is a new master, or by itself.
+            new = _new_master(sentinel, settings, old)
+            # Else the old one stays a master for some 10 s more, until a sentinel sees to it.
+            master.replicaof(*new)
+            master.client_kill_filter(_type="normal", skipme=True)
+            master.client_unpause()
+            return old, new
         except ResponseError as error:
             if str(error).startswith("NOGOODSLAVE"):
                 raise StorageUnavailableError("no replica is fit to take over") from None
@@ -80,6 +84,11 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
             raise StorageUnavailableError(reason(error, "a server")) from error
         except RedisError as error:
             raise StorageUnavailableError(reason(error, "a server")) from error
+
+
+def _patient(options: dict[str, Any]) -> dict[str, Any]:
+    """Options for a server that is asked once, and may be busy."""
+    return {**options, "socket_timeout": 3.0, "retry": ONCE}
 
 
 def _coordinates(sentinel: Redis) -> bool:
@@ -92,7 +101,7 @@ def _wait_for_replicas(settings: RedisSettings, master: Redis) -> None:
     info: Any = master.info("replication")
     give_up_at = time.monotonic() + HANDOVER_SECONDS / 3
     for number in range(info["connected_slaves"]):
-        address = (info[f"slave{number}"]["ip"], info[f"slave{number}"]["port"])
+        address = (str(info[f"slave{number}"]["ip"]), info[f"slave{number}"]["port"])
         with (
             suppress(RedisError),  # no sentinel chooses one that does not answer
             closing(Redis(*address, **settings.server_options, retry=ONCE)) as replica,
@@ -116,9 +125,10 @@ def _new_master(sentinel: Redis, settings: RedisSettings, old: Address) -> Addre
     """Wait for the switch; the new master's address."""
     give_up_at = time.monotonic() + HANDOVER_SECONDS
     while time.monotonic() < give_up_at:
-        state: Any = sentinel.sentinel_master(settings.master_name)
-        address = (state["ip"], state["port"])
-        if address != old and not state["is_sdown"]:
-            return address
+        with suppress(RedisError):  # a busy sentinel answers the next time
+            state: Any = sentinel.sentinel_master(settings.master_name)
+            address = (state["ip"], state["port"])
+            if address != old and not state["is_sdown"]:
+                return address
         time.sleep(POLL_SECONDS)
     raise StorageUnavailableError(f"no replica took over from {text(old)} in time")
