@@ -118,9 +118,9 @@ def clusters() -> Iterator[Callable[[Bake], dict[str, str]]]:
 def storage_environ(
     backend: Bake, clusters: Callable[[Bake], dict[str, str]], tmp_path: Path
 ) -> dict[str, str]:
-    """The variables for a storage that the backend may use."""
+    """The variables for an empty storage."""
     if backend.answers["storage_backend"] == "redis":
-        return clusters(backend)
+        return {**clusters(backend), "REDIS_KEY_PREFIX": f"{tmp_path.name}:"}
     return {"DATA_PATH": str(tmp_path / "customers.json")}
 
 
