@@ -8,7 +8,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format lock clean
+.PHONY: help setup demo test test-fast bench lint format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test: setup ## render the template in every way, and judge what was rendered
 
 test-fast: setup ## the part of the tests that takes seconds
 	@.venv/bin/pytest -n auto -m 'not slow'
+
+bench: setup ## measure beside a naive version, and draw docs/failover.svg
+	@.venv/bin/python -m benchmarks.failover
 
 lint: setup ## check the style and types of the template's own Python
 	@.venv/bin/ruff check

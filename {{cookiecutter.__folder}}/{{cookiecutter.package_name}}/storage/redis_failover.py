@@ -2,6 +2,7 @@
 
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from .redis_settings import ONCE, RedisSettings
 
 HANDOVER_SECONDS = 15
 PAUSE_SECONDS = 25  # longer than all that is done meanwhile
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 
 # The first release of Valkey that hands over by itself (SENTINEL FAILOVER … COORDINATED) and does
 # not crash while it does (https://github.com/valkey-io/valkey/issues/4066).
@@ -48,19 +49,19 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
     """
     views = ask_sentinels(settings)
     old = agreed_master(settings, views)
-    asked = next(
-        address
-        for address, view in zip(settings.sentinels, views, strict=True)
-        if view.master == old
+    sentinels = zip(settings.sentinels, views, strict=True)
+    agreeing = replace(
+        settings, sentinels=tuple(address for address, view in sentinels if view.master == old)
     )
     with (
-        closing(Redis(*asked, **_patient(settings.sentinel_options))) as sentinel,
+        # Not the first one, which services ask: the one that sees to it names the new master last.
+        closing(Redis(*agreeing.sentinels[-1], **_patient(settings.sentinel_options))) as sentinel,
         closing(Redis(*old, **_patient(settings.server_options))) as master,
     ):
         try:
             if _coordinates(sentinel):
                 _send_failover(sentinel, settings.master_name, "COORDINATED")
-                return old, _new_master(sentinel, settings, old)
+                return old, _new_master(agreeing, old)
             master.client_pause(PAUSE_SECONDS * 1000, all=False)
             try:
                 _wait_for_replicas(settings, master)
@@ -70,10 +71,13 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
                 master.client_unpause()
                 raise
             # From here on the pause ends only when there is a new master, or by itself.
-            new = _new_master(sentinel, settings, old)
-            # Else the old one stays a master for some 10 s more, until a sentinel sees to it.
-            master.replicaof(*new)
-            master.client_kill_filter(_type="normal", skipme=True)
+            new = _new_master(agreeing, old)
+            # Else the old one answers reads as a master for some 10 s more, until a sentinel sees
+            # to it, and what is written to the new one is missing in its answers.
+            with master.pipeline(transaction=False) as pipeline:
+                pipeline.replicaof(*new)
+                pipeline.client_kill_filter(_type="normal", skipme=True)
+                pipeline.execute()
             master.client_unpause()
             return old, new
         except ResponseError as error:
@@ -121,14 +125,12 @@ def _send_failover(sentinel: Redis, *arguments: str) -> None:
     sentinel.execute_command("SENTINEL FAILOVER", *arguments)  # type: ignore[no-untyped-call]
 
 
-def _new_master(sentinel: Redis, settings: RedisSettings, old: Address) -> Address:
-    """Wait for the switch; the new master's address."""
+def _new_master(settings: RedisSettings, old: Address) -> Address:
+    """Wait until any of the sentinels names another master; its address."""
     give_up_at = time.monotonic() + HANDOVER_SECONDS
     while time.monotonic() < give_up_at:
-        with suppress(RedisError):  # a busy sentinel answers the next time
-            state: Any = sentinel.sentinel_master(settings.master_name)
-            address = (state["ip"], state["port"])
-            if address != old and not state["is_sdown"]:
-                return address
+        for view in ask_sentinels(settings):
+            if view.master not in (old, None):
+                return view.master
         time.sleep(POLL_SECONDS)
     raise StorageUnavailableError(f"no replica took over from {text(old)} in time")

@@ -1,0 +1,1 @@
+"""Measures what the template renders, beside the naive version."""
