@@ -59,11 +59,6 @@ def cluster_of(bake: Bake, server: Path | None) -> Iterator[Cluster]:
         sys.modules[name] = importlib.util.module_from_spec(spec)
     module = importlib.import_module(f"{name}.cluster")
     with module.Cluster(server, down_after=DOWN_AFTER_SECONDS) as cluster:
-        for sentinel in cluster.sentinels:
-            # On a busy machine each of them may vote for itself. They wait twice this time then, in
-            # milliseconds, and that must end before the service's retries do.
-            with patient_client(sentinel) as client:
-                client.sentinel_set(cluster.MASTER_NAME, "failover-timeout", 2000)
         yield cluster
 
 

@@ -23,7 +23,7 @@ _SENTINEL = """\
 sentinel myid {node.id}
 sentinel monitor {name} {master.host} {master.port} 2
 sentinel down-after-milliseconds {name} {down_after_ms}
-sentinel failover-timeout {name} 5000
+sentinel failover-timeout {name} 2000
 sentinel parallel-syncs {name} 1
 """
 
