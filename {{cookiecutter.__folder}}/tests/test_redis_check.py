@@ -4,12 +4,13 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import trustme
+from flask import Flask
 
 from {{ cookiecutter.package_name }} import create_app
 
@@ -56,30 +57,26 @@ def test_healthy_cluster_is_reported_server_by_server(cluster: Cluster) -> None:
     assert lines[-2:] == ["min-replicas-to-write: set", "ok"]
 
 
-def test_credentials_are_used(closed: Cluster) -> None:
+def test_credentials_are_used(closed: Cluster, make_app: Callable[..., Flask]) -> None:
     assert check(closed.environ)[0] == 0
-    app = create_app(closed.environ)
-    client = app.test_client()
+    client = make_app(**closed.environ).test_client()
     ada = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
     assert client.post("/set", json=ada).status_code == 200
     assert client.get("/").json == {"1": ada}
-    app.extensions["customer_storage"].close()
 
 
-def test_acl_user_needs_few_commands(cluster: Cluster) -> None:
+def test_acl_user_needs_few_commands(cluster: Cluster, make_app: Callable[..., Flask]) -> None:
     commands = ["+get", "+set", "+del", "+mget", "+scan", "+type", "+wait", "+info"]
     master = cluster.master().client()
     master.acl_setuser("service", True, passwords="+secret", keys="customer:*", commands=commands)
     credentials = {"REDIS_USERNAME": "service", "REDIS_PASSWORD": "secret"}
-    app = create_app({**cluster.environ, **credentials})
-    client = app.test_client()
+    client = make_app(**credentials).test_client()
     ada = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
     assert client.post("/set", json=ada).status_code == 200
     assert client.get("/get/1").json == ada
     assert client.get("/?limit=5").json == client.get("/").json == {"1": ada}
     assert client.get("/readyz").status_code == 200
     assert client.delete("/delete/1").status_code == 200
-    app.extensions["customer_storage"].close()
     master.acl_deluser("service")
 
 
@@ -154,15 +151,17 @@ def test_wrong_password_of_the_sentinels_is_told(closed: Cluster, password: str)
 
 @pytest.mark.parametrize("variable", ["REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD"])
 def test_no_secret_is_logged_or_answered(
-    closed: Cluster, variable: str, caplog: pytest.LogCaptureFixture
+    closed: Cluster,
+    make_app: Callable[..., Flask],
+    variable: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    environ = {**closed.environ, variable: "secret-3", "RETRY_DEADLINE_SECONDS": "0.3"}
-    app = create_app(environ)
+    wrong = {variable: "secret-3", "RETRY_DEADLINE_SECONDS": "0.3"}
+    app = make_app(**closed.environ | wrong)
     answer = app.test_client().get("/get/1")
     assert answer.status_code == 503
     shown = answer.text + caplog.text + repr(vars(app.extensions["customer_storage"]))
     assert "secret" not in shown
-    app.extensions["customer_storage"].close()
 
 
 def test_keyspace_that_does_not_exist_is_told(cluster: Cluster) -> None:
@@ -246,14 +245,14 @@ def encrypted(authority: trustme.CA, cluster: Cluster) -> Iterator[dict[str, str
         sentinel.client().sentinel_remove("encrypted")
 
 
-def test_tls_is_used(encrypted: dict[str, str], ca_file: str) -> None:
-    app = create_app({**encrypted, "REDIS_TLS_CA": ca_file})
-    client = app.test_client()
+def test_tls_is_used(
+    encrypted: dict[str, str], ca_file: str, make_app: Callable[..., Flask]
+) -> None:
+    client = make_app(**encrypted, REDIS_TLS_CA=ca_file).test_client()
     ada = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
     assert client.post("/set", json=ada).status_code == 200
     assert client.get("/get/1").json == ada
     assert client.get("/readyz").status_code == 200
-    app.extensions["customer_storage"].close()
 
 
 def test_missing_tls_is_told(encrypted: dict[str, str]) -> None:
