@@ -13,23 +13,27 @@ ANSWERS: dict[str, str] = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 
 class Choice(NamedTuple):
-    """A path that belongs to one answer of one option, and the name it takes if that was given."""
+    """A path that belongs to some answers of one option, and the name it takes if one was given."""
 
     path: str
     option: str
-    answer: str
+    answers: str  # separated by spaces
     name: str = ""
 
 
 CHOICES = (
-    Choice("{{ cookiecutter.package_name }}/storage/json_file.py", "storage_backend", "json"),
     Choice("{{ cookiecutter.package_name }}/storage/json_document.py", "storage_backend", "json"),
+    Choice("{{ cookiecutter.package_name }}/storage/json_file.py", "storage_backend", "json"),
     Choice("tests/backend_json.py", "storage_backend", "json", "tests/backend.py"),
     Choice("tests/test_json_document.py", "storage_backend", "json"),
     Choice("tests/test_json_file.py", "storage_backend", "json"),
-    Choice("tests/test_pages_in_order.py", "storage_backend", "json"),
     Choice("compose.yaml", "storage_backend", "redis"),
-    Choice("dev", "storage_backend", "redis"),
+    Choice("dev", "storage_backend", "redis sql"),
+    Choice("dev/cluster.py", "storage_backend", "redis"),
+    Choice("dev/conf.py", "storage_backend", "redis"),
+    Choice("dev/health.py", "storage_backend", "redis"),
+    Choice("dev/main_redis.py", "storage_backend", "redis", "dev/__main__.py"),
+    Choice("dev/node.py", "storage_backend", "redis"),
     Choice("docs/redis.md", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_check.py", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_errors.py", "storage_backend", "redis"),
@@ -38,6 +42,7 @@ CHOICES = (
     Choice("{{ cookiecutter.package_name }}/storage/redis_settings.py", "storage_backend", "redis"),
     Choice("tests/backend_redis.py", "storage_backend", "redis", "tests/backend.py"),
     Choice("tests/test_compose.py", "storage_backend", "redis"),
+    Choice("tests/endings.py", "storage_backend", "redis sql"),
     Choice("tests/test_dev_cluster.py", "storage_backend", "redis"),
     Choice("tests/test_redis_check.py", "storage_backend", "redis"),
     Choice("tests/test_redis_failover.py", "storage_backend", "redis"),
@@ -46,6 +51,25 @@ CHOICES = (
     Choice("tests/test_redis_settings.py", "storage_backend", "redis"),
     Choice("tests/tls_relay.py", "storage_backend", "redis"),
     Choice("tests/valkey_cli.py", "storage_backend", "redis"),
+    Choice("docs/sql.md", "storage_backend", "sql"),
+    Choice("dev/main_sql.py", "storage_backend", "sql", "dev/__main__.py"),
+    Choice("dev/postgresql.py", "storage_backend", "sql"),
+    Choice("migrations", "storage_backend", "sql"),
+    Choice("run_sql.py", "storage_backend", "sql", "run.py"),
+    Choice("{{ cookiecutter.package_name }}/db_utils.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/migration_lock.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/models.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql_errors.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql_settings.py", "storage_backend", "sql"),
+    Choice("tests/backend_sql.py", "storage_backend", "sql", "tests/backend.py"),
+    Choice("tests/mariadb.py", "storage_backend", "sql"),
+    Choice("tests/test_dev_postgresql.py", "storage_backend", "sql"),
+    Choice("tests/test_migrations.py", "storage_backend", "sql"),
+    Choice("tests/test_sql_how_to.py", "storage_backend", "sql"),
+    Choice("tests/test_sql_settings.py", "storage_backend", "sql"),
+    Choice("tests/test_sql_storage.py", "storage_backend", "sql"),
+    Choice("tests/test_pages_in_order.py", "storage_backend", "json sql"),
     Choice(".github", "ci", "github"),
     Choice(".gitlab-ci.yml", "ci", "gitlab"),
     Choice("LICENSE.MIT", "license", "MIT", "LICENSE"),
@@ -68,7 +92,7 @@ Then, in another terminal: curl http://127.0.0.1:5000/
 def apply(choice: Choice) -> None:
     """Delete a path whose answer was not given; name the other as its row says."""
     path = Path(choice.path)
-    if str(ANSWERS[choice.option]) == choice.answer:
+    if str(ANSWERS[choice.option]) in choice.answers.split():
         if choice.name and path.exists():
             path.replace(choice.name)
     elif path.is_dir():

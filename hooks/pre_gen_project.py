@@ -19,7 +19,6 @@ def words(text: str) -> frozenset[str]:
 
 
 LATER = {
-    ("storage_backend", "sql"): "type json or redis",
     ("use_zappa", "True"): "type no",
 }
 

@@ -29,11 +29,12 @@ COMBINATIONS: dict[str, dict[str, str]] = {
         "ci": "gitlab",
     },
     "redis": {"storage_backend": "redis"},
+    "sql": {"storage_backend": "sql"},
     "bsd": {"license": "BSD-3-Clause", "ci": "none"},
     "proprietary": {"license": "Proprietary", "ci": "none"},
 }
 # Those that differ in more than a text: each of these runs its own tests and serves.
-BACKENDS = ("default", "changed", "redis")
+BACKENDS = ("default", "changed", "redis", "sql")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -119,9 +120,15 @@ def storage_environ(
     backend: Bake, clusters: Callable[[Bake], dict[str, str]], tmp_path: Path
 ) -> dict[str, str]:
     """The variables for an empty storage."""
-    if backend.answers["storage_backend"] == "redis":
-        return {**clusters(backend), "REDIS_KEY_PREFIX": f"{tmp_path.name}:"}
-    return {"DATA_PATH": str(tmp_path / "customers.json")}
+    match backend.answers["storage_backend"]:
+        case "redis":
+            return {**clusters(backend), "REDIS_KEY_PREFIX": f"{tmp_path.name}:"}
+        case "sql":
+            environ = {"DATABASE_URL": f"sqlite:///{tmp_path / 'customers.db'}"}
+            backend.run(".venv/bin/flask", "db", "upgrade", environ={**environ, "FLASK_APP": "run"})
+            return environ
+        case _:
+            return {"DATA_PATH": str(tmp_path / "customers.json")}
 
 
 @pytest.fixture(params=BACKENDS)

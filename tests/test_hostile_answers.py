@@ -206,7 +206,6 @@ CASES = (
     typed("no e-mail address", {"author_email": "nobody"}, EMAIL),
     typed("a quote in an e-mail address", {"author_email": 'a"@example.com'}, EMAIL),
     # Choices; the last ones cookiecutter itself refuses, in its own words.
-    typed("SQL", {"storage_backend": "sql"}, later("storage_backend", "sql", "json or redis")),
     typed("Zappa", {"use_zappa": "yes"}, later("use_zappa", "True", "no")),
     given("no such licence", {"license": "GPL"}, "GPL provided for choice variable license"),
     given("neither yes nor no", {"use_zappa": "maybe"}, "maybe provided for variable use_zappa"),

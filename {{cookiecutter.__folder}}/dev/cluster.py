@@ -19,12 +19,11 @@ from .node import (
     ClusterError,
     Node,
     ServerEndedError,
-    bound_socket,
     find_program,
-    free_ports,
     launch,
     wait_until_no,
 )
+from .ports import bound_socket, free_ports
 from .processes import Processes
 
 __all__ = ["Cluster", "ClusterError", "Node"]

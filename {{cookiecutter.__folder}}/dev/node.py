@@ -2,14 +2,11 @@
 
 import importlib.util
 import os
-import random
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +15,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .processes import Processes
+from .processes import Processes, ServerError
 
 MASTER_NAME = "mymaster"
 POLL_SECONDS = 0.01
 
 
-class ClusterError(Exception):
+class ClusterError(ServerError):
     """The cluster cannot do what was asked. The message is one line."""
 
 
@@ -187,37 +184,3 @@ def find_program(given: Path | None) -> Path:
     if not found:
         raise ClusterError(f"{missing}: set REDIS_SERVER to the path of a redis-server")
     return Path(found).absolute()
-
-
-def bound_socket(host: str, port: int = 0) -> socket.socket:
-    """A socket that has a TCP port, by default any, and does not listen.
-
-    Raises:
-        OSError: The port is taken.
-    """
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        found.bind((host, port))
-    except OSError:
-        found.close()
-        raise
-    return found
-
-
-def free_ports(host: str, count: int) -> list[int]:
-    """Find free TCP ports.
-
-    Raises:
-        ClusterError: There are too few.
-    """
-    ports: list[int] = []
-    with ExitStack() as held:
-        # None of those that the system picks from: another's outgoing connection could get the port
-        # of a killed server before that is started again.
-        for port in random.sample(range(20_000, 32_000), 1000):
-            with suppress(OSError):
-                held.enter_context(bound_socket(host, port))
-                ports.append(port)
-            if len(ports) == count:
-                return ports
-    raise ClusterError(f"no free ports on {host}")

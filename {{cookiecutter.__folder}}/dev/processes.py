@@ -7,12 +7,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 # The shell's standard output is the watchdog's pipe. It puts itself on the list before it becomes
 # the server, so there is no moment at which a server runs and the watchdog does not know.
-_START = 'umask 077 && echo "+-$$" && exec "$@" >>"$0" 2>&1'
+_START = 'umask 077 && echo "+-$$ $1" && shift && exec "$@" >>"$0" 2>&1'
+SECONDS_TO_END = 5.0
+
+
+class ServerError(Exception):
+    """A server cannot do what was asked. The message is one line."""
 
 
 class Processes:
@@ -39,20 +45,37 @@ class Processes:
             cwd="/",
             start_new_session=True,
         )
-        self._servers: list[subprocess.Popen[bytes]] = []
+        self._servers: dict[subprocess.Popen[bytes], int] = {}
         self.folder.mkdir(mode=0o700)
 
-    def start(self, command: list[str | Path], log: Path) -> subprocess.Popen[bytes]:
-        """Start a server in the folder; its output is appended to `log`."""
+    def start(
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        ending: str = "SIGKILL",
+        user: int | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start a server in the folder; its output is appended to `log`.
+
+        Args:
+            command: The program and its arguments.
+            log: A file.
+            ending: The name of the signal that ends it.
+            user: The ID of the user that runs it, if not this one; only root may choose.
+        """
+        number = signal.Signals[ending].value
         server = subprocess.Popen(  # noqa: S603, no untrusted input
-            ["/bin/sh", "-c", _START, log, *command],
+            ["/bin/sh", "-c", _START, log, str(number), *command],
             stdin=subprocess.DEVNULL,
             stdout=self._watchdog.stdin,
             stderr=subprocess.DEVNULL,
             cwd=self.folder,
             start_new_session=True,
+            user=user,
+            extra_groups=None if user is None else [],
         )
-        self._servers.append(server)
+        self._servers[server] = number
         return server
 
     def is_running(self, server: subprocess.Popen[bytes]) -> bool:
@@ -62,16 +85,20 @@ class Processes:
         return server.returncode is None
 
     def kill(self, server: subprocess.Popen[bytes]) -> None:
-        """End a server with SIGKILL, and what it has started."""
+        """End a server with its signal, and what it has started; returns when it has ended."""
         if server in self._servers:
             with suppress(ProcessLookupError, PermissionError):  # it has ended by itself
-                os.killpg(server.pid, signal.SIGKILL)
+                os.killpg(server.pid, self._servers[server])
             self._forget(server)  # before it is reaped: then its ID may become another's
-            server.wait()
+            try:
+                server.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
 
     def guard(self, pid: int) -> None:
         """End a child that was not started here with this process, too. SIGTERM comes first."""
-        self._tell(f"+{pid}")
+        self._tell(f"+{pid} {signal.SIGTERM.value}")
 
     def unguard(self, pid: int) -> None:
         """Leave a child alone, as it has ended."""
@@ -79,7 +106,7 @@ class Processes:
 
     def stop(self) -> None:
         """Kill all servers and delete the folder."""
-        for server in self._servers.copy():
+        for server in list(self._servers):
             self.kill(server)
         if self._watchdog.stdin:
             self._watchdog.stdin.close()
@@ -87,7 +114,7 @@ class Processes:
         shutil.rmtree(self.folder, ignore_errors=True)  # if someone has killed the watchdog
 
     def _forget(self, server: subprocess.Popen[bytes]) -> None:
-        self._servers.remove(server)
+        del self._servers[server]
         self._tell(f"--{server.pid}")
 
     def _tell(self, line: str) -> None:

@@ -1,8 +1,8 @@
 """Ends what its owner leaves behind; `processes.py` starts it.
 
 Usage: watchdog.py FOLDER. Standard input is a pipe that only the owner, and a server that is just
-starting, hold open. Its lines are `+N`: end N when the pipe closes, and `-N`: no longer do. As in
-kill(2), a negative N is a process group.
+starting, hold open. Its lines are `+N S`: end N with signal S when the pipe closes, and `-N`: no
+longer do. As in kill(2), a negative N is a process group.
 """
 
 import os
@@ -25,28 +25,30 @@ def send(number: int, target: int) -> bool:
 
 def main(folder: str) -> None:
     """Wait for the owner's end; then end what is listed and delete the folder."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
 
-    targets: set[int] = set()
+    targets: dict[int, int] = {}
     for line in sys.stdin:
-        (targets.add if line[0] == "+" else targets.discard)(int(line[1:]))
+        target, *number = map(int, line[1:].split())
+        if line[0] == "+":
+            targets[target] = number[0]
+        else:
+            targets.pop(target, None)
 
-    groups = {target for target in targets if target < 0}
-    children = targets - groups
-    for group in groups:
-        send(signal.SIGKILL, group)
-    for child in children:
-        send(signal.SIGTERM, child)  # it may have children of its own to end
+    for target, ending in targets.items():
+        send(ending, target)
+    # The others may have children of their own to end.
+    left = {target for target, ending in targets.items() if ending != signal.SIGKILL}
 
     deadline = time.monotonic() + SECONDS_TO_END
-    while time.monotonic() < deadline and (children or os.path.exists(folder)):
+    while time.monotonic() < deadline and (left or os.path.exists(folder)):
         # More than once: a killed server may be just writing a file.
         shutil.rmtree(folder, ignore_errors=True)
-        children = {child for child in children if send(0, child)}
+        left = {target for target in left if send(0, target)}
         time.sleep(0.01)
-    for child in children:
-        send(signal.SIGKILL, child)
+    for target in left:
+        send(signal.SIGKILL, target)
 
 
 main(sys.argv[1])

@@ -18,7 +18,8 @@ from redis import Redis
 from {{ cookiecutter.package_name }} import create_app
 
 from .contract import STORED
-from dev.node import find_program, free_ports
+from dev.node import find_program
+from dev.ports import free_ports
 from dev.processes import Processes
 
 PROJECT = Path(__file__).parents[1]

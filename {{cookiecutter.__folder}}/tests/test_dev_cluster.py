@@ -3,13 +3,10 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,19 +14,18 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .endings import (
+    SECONDS,
+    assert_nothing_is_left,
+    commands_with,
+    first_line,
+    is_clean,
+    python,
+    wait_until,
+)
 from dev.cluster import Cluster
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no server for Windows")
-
-ROOT = Path(__file__).parents[1]
-SECONDS = 20.0
-
-
-def wait_until(done: Callable[[], bool], seconds: float = SECONDS) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (found := done()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -160,53 +156,6 @@ def test_passwords_are_asked_for_and_on_no_command_line() -> None:
         assert not any("pass" in command for command in running)
 
 
-def commands_with(text: str) -> list[str]:
-    """The running processes' command lines that contain a text."""
-    if Path("/proc/self").exists():  # `ps` is not everywhere
-        commands = []
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                commands.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    else:
-        listed = subprocess.run(["/bin/ps", "-axww", "-o", "command"], stdout=-1, check=True)
-        commands = listed.stdout.decode(errors="replace").splitlines()
-    return [command for command in commands if text in command]
-
-
-@contextmanager
-def python(folder: Path, *args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-    """Run Python in a folder and in a process group of its own, at most as long as the `with`."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name == "REDIS_SERVER" or not name.startswith("REDIS_")
-    }
-    with subprocess.Popen(
-        [sys.executable, *args],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), **environ},
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout
-    return process.stdout.readline().rstrip("\n")
-
-
-def let_go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    process.stdin.close()
-
-
 # Both print the cluster's folder and wait until they are let go.
 OWNER = """
 import signal, sys
@@ -232,16 +181,6 @@ if sys.argv[1] == "exception":
     raise SystemError
 sys.exit(7)
 """
-WAYS_TO_END: dict[str, Callable[[subprocess.Popen[str]], None]] = {
-    "exit": let_go,
-    "exception": let_go,
-    "SIGINT": lambda owner: os.kill(owner.pid, signal.SIGINT),
-    "SIGTERM": lambda owner: os.kill(owner.pid, signal.SIGTERM),
-    "kill -9": lambda owner: os.kill(owner.pid, signal.SIGKILL),
-    "kill -9 of the group": lambda owner: os.killpg(owner.pid, signal.SIGKILL),
-    "Ctrl-C": lambda owner: os.killpg(owner.pid, signal.SIGINT),
-    "SIGHUP": lambda owner: os.kill(owner.pid, signal.SIGHUP),
-}
 
 
 @pytest.mark.parametrize(
@@ -253,23 +192,9 @@ WAYS_TO_END: dict[str, Callable[[subprocess.Popen[str]], None]] = {
     ids=["context manager", "python -m dev"],
 )
 def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -> None:
-    ways = dict(zip(WAYS_TO_END, statuses, strict=False))
-    with ExitStack() as stack:
-        owners = {way: stack.enter_context(python(tmp_path, *args, way)) for way in ways}
-        folders = {way: Path(first_line(owner)) for way, owner in owners.items()}
-        for way, owner in owners.items():
-            assert len(commands_with(str(folders[way]))) == 7
-            WAYS_TO_END[way](owner)
-        for way, owner in owners.items():
-            owner.wait(SECONDS)
-            wait_until(partial(is_clean, folders[way]))
-            left = commands_with(str(folders[way]))
-            assert (way, folders[way].exists(), left) == (way, False, [])
-        assert {way: owner.returncode for way, owner in owners.items()} == ways
-
-
-def is_clean(folder: Path) -> bool:
-    return not folder.exists() and not commands_with(str(folder))
+    assert_nothing_is_left(
+        tmp_path, args, statuses, lambda folder: len(commands_with(str(folder))) == 7, is_clean
+    )
 
 
 def test_command_that_ignores_ctrl_c_is_terminated(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from {{ cookiecutter.package_name }}.storage.redis_settings import ONCE
 
 from .contract import CASES, STORED
 from dev.cluster import Cluster
-from dev.node import Node, find_program, free_ports
+from dev.node import Node, find_program
+from dev.ports import free_ports
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = (PROJECT / "docs" / "redis.md").read_text(encoding="utf-8")

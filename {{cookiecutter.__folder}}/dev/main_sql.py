@@ -1,0 +1,41 @@
+"""Run a command with a PostgreSQL beside it: `python -m dev COMMAND ARGS...`.
+
+Without a command, the server is there until Ctrl-C. If DATABASE_URL is set, in the environment or
+in `.env`, the command gets that database, and no server is started.
+"""
+
+import os
+import signal
+import sys
+
+from dotenv import load_dotenv
+
+from .postgresql import PostgreSQL
+from .processes import ServerError
+from .running import check, replace, run, wait
+
+
+def main(command: list[str]) -> int:
+    """Run the command, or none; returns the exit status."""
+    load_dotenv(".env")
+    check(command)
+    if os.environ.get("DATABASE_URL"):
+        replace(command, "DATABASE_URL")
+    with PostgreSQL() as server:
+        print(
+            "development: a PostgreSQL of its own, for as long as this runs",
+            file=sys.stderr,
+            flush=True,
+        )
+        if command:
+            return run(command, server.environ, server.processes)
+        return wait(server.environ)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ServerError as error:
+        sys.exit(f"development: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,41 @@
+"""How Alembic runs the revisions; `flask db …` and `db_utils.py` call it."""
+
+from contextlib import nullcontext
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import Connection
+
+from {{ cookiecutter.package_name }}.db_utils import migration_connection
+from {{ cookiecutter.package_name }}.models import Base
+
+
+def run_offline() -> None:
+    """Print the statements instead of sending them: `flask db upgrade --sql`."""
+    context.configure(
+        dialect_name=current_app.extensions["sql_settings"].url.get_backend_name(),
+        target_metadata=Base.metadata,
+        literal_binds=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_online(connection: Connection) -> None:
+    """Run the revisions, in one transaction where the database can undo a change of the schema."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        transactional_ddl=connection.dialect.name in ("postgresql", "sqlite"),
+        **current_app.extensions["migrate"].configure_args,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    run_offline()
+else:
+    given = context.config.attributes.get("connection")
+    with migration_connection() if given is None else nullcontext(given) as connection:
+        run_online(connection)

@@ -1,0 +1,148 @@
+"""The storage's part of the fixtures: an empty database of each kind.
+
+SQLite is always there, PostgreSQL everywhere but on Windows, MariaDB where the system has it.
+TEST_DATABASE_URLS may name more databases, separated by spaces, that may be emptied.
+"""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from typing import Protocol, Self
+
+import pytest
+from sqlalchemy import delete
+
+from {{ cookiecutter.package_name }} import create_app
+from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.db_utils import alembic_upgrade
+from {{ cookiecutter.package_name }}.models import CustomerRow
+from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
+from {{ cookiecutter.package_name }}.storage.sql_settings import SqlSettings
+
+from .mariadb import MariaDB, find_mariadb
+from dev.postgresql import PostgreSQL
+
+
+class Server(Protocol):
+    """A server of databases, for as long as the `with` lasts."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+    def create_database(self, name: str) -> str:
+        """Create a database if it is missing; its URL."""
+
+    def restart(self) -> None:
+        """End the server as a crash does, and start it again."""
+
+
+SERVERS: dict[str, Callable[[], Server]] = {}
+if sys.platform != "win32":
+    SERVERS["postgresql"] = PostgreSQL
+if find_mariadb():
+    SERVERS["mariadb"] = MariaDB
+OTHERS = os.environ.get("TEST_DATABASE_URLS", "").split()
+
+
+def pytest_report_header() -> str:
+    """Say which databases the tests use."""
+    return f"databases: {', '.join(['sqlite', *SERVERS])}, and {len(OTHERS)} of TEST_DATABASE_URLS"
+
+
+def settings_of(environ: dict[str, str]) -> SqlSettings:
+    """The settings that the variables describe."""
+    config = Config.from_environ(environ)
+    return SqlSettings.from_environment(config.environment, config.retry)
+
+
+def migrate(url: str) -> str:
+    """Give a database the newest schema."""
+    app = create_app({"DATABASE_URL": url})
+    with closing(app.extensions["customer_storage"]):
+        alembic_upgrade(app)
+    return url
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Callable[[str], Server]]:
+    """Gives the server of a kind, which is started once for all tests."""
+    with ExitStack() as stack:
+        started: dict[str, Server] = {}
+
+        def start_once(kind: str) -> Server:
+            if kind not in started:
+                started[kind] = stack.enter_context(SERVERS[kind]())
+            return started[kind]
+
+        yield start_once
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, start: Callable[[str], Server]) -> Server:
+    """A server of each kind."""
+    return start(request.param)
+
+
+@pytest.fixture(
+    scope="session", params=["sqlite", *SERVERS, *OTHERS], ids=lambda kind: kind.partition(":")[0]
+)
+def migrated(
+    request: pytest.FixtureRequest,
+    start: Callable[[str], Server],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """The address of a database of each kind, with the newest schema."""
+    if request.param == "sqlite":
+        return migrate(f"sqlite:///{tmp_path_factory.mktemp('database') / 'customers.db'}")
+    if request.param in SERVERS:
+        return migrate(start(request.param).create_database("customers"))
+    return migrate(request.param)
+
+
+@pytest.fixture
+def environ(migrated: str, tmp_path: Path) -> dict[str, str]:
+    """The configuration for an empty storage."""
+    if migrated.startswith("sqlite"):
+        own = tmp_path / "customers.db"
+        shutil.copy(migrated.removeprefix("sqlite:///"), own)
+        return {"DATABASE_URL": f"sqlite:///{own}"}
+    environ = {"DATABASE_URL": migrated}
+    with settings_of(environ).migration_engine().begin() as connection:
+        connection.execute(delete(CustomerRow))
+    return environ
+
+
+@pytest.fixture
+def environ_of_lost_storage() -> Iterator[dict[str, str]]:
+    """The configuration for a storage that cannot be reached."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nothing listens there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        yield {"DATABASE_URL": f"postgresql://service:secret@{address}/customers"}
+
+
+@pytest.fixture
+def open_at() -> Iterator[Callable[..., SqlStorage]]:
+    """Opens the storage that variables describe, with further ones; each as another process."""
+    with ExitStack() as stack:
+
+        def open_another(environ: dict[str, str], **variables: str) -> SqlStorage:
+            config = Config.from_environ({**environ, **variables})
+            storage = SqlStorage.from_environment(config.environment, config.retry)
+            stack.callback(storage.close)
+            return storage
+
+        yield open_another
+
+
+@pytest.fixture
+def open_storage(
+    environ: dict[str, str], open_at: Callable[..., SqlStorage]
+) -> Callable[..., SqlStorage]:
+    """Opens the storage, with further variables; each call as another process would."""
+    return partial(open_at, environ)

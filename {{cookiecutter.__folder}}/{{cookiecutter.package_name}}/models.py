@@ -1,0 +1,36 @@
+"""The tables, as the code uses them. What made them so is in `migrations/`."""
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from .customers import MAX_ID_LENGTH, MAX_NAME_LENGTH
+
+
+class Base(DeclarativeBase):
+    """What every table's class derives from."""
+
+    # Each constraint has a name, so that a later revision can change it on every database
+    # (https://alembic.sqlalchemy.org/en/latest/naming.html).
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class CustomerRow(Base):
+    """A customer. The first revision makes the database compare IDs to the letter."""
+
+    __tablename__ = "customers"
+
+    customer_id: Mapped[str] = mapped_column(String(MAX_ID_LENGTH), primary_key=True)
+    first_name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
+    last_name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))

@@ -1,0 +1,213 @@
+"""Customers in a SQL database: SQLite, PostgreSQL, MySQL or MariaDB."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any, ParamSpec, Self, TypeVar
+
+from flask import Flask
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from .. import db_utils
+from ..config import Environment
+from ..customers import Customer, InvalidCustomerError, check_customer_id
+from ..models import CustomerRow
+from ..retry import RetryPolicy
+from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
+from .sql_errors import is_read_only, is_transient, reason
+from .sql_settings import SqlSettings
+
+BATCH = 1000
+# A restart takes about a second: pausing longer between two attempts only makes it longer.
+MAX_BACKOFF_SECONDS = 0.25
+
+_CURSOR = "after:"
+customer_key = CustomerRow.customer_id
+_CUSTOMER = select(customer_key, CustomerRow.first_name, CustomerRow.last_name)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqlStorage(CustomerStorage):
+    """Keeps each customer as a row of a table.
+
+    A read or write that fails for a reason that passes by itself is done again: a write says what
+    a customer is, not how it changes, so to do it twice does no harm.
+    """
+
+    def __init__(self, settings: SqlSettings, retry: RetryPolicy) -> None:
+        """Use the database that the settings describe. Connects to nothing yet."""
+        self._settings = settings
+        self._retry = replace(retry, max_backoff=min(retry.max_backoff, MAX_BACKOFF_SECONDS))
+        self._engine = settings.service_engine()
+        # Saves BEGIN and COMMIT where one statement is all.
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._upsert = _upsert(self._engine.dialect.name)
+
+    @classmethod
+    def from_environment(cls, environment: Environment, retry: RetryPolicy) -> Self:
+        """Use the database that DATABASE_URL names."""
+        return cls(SqlSettings.from_environment(environment, retry), retry)
+
+    def init_app(self, app: Flask) -> None:
+        """Add the tables' sessions, and `flask db`."""
+        db_utils.register(app, self._settings)
+
+    def sql_command(self, command: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `command`, and again after each error that passes by itself, such as a restart.
+
+        It must finish what it does: a generator would fail later, outside of the retries.
+
+        Raises:
+            StorageUnavailableError: It failed until the deadline, or for a reason that will stay.
+        """
+
+        def attempt() -> T:
+            try:
+                return command(*args, **kwargs)
+            except DBAPIError as error:
+                if is_read_only(error):
+                    self._engine.dispose()  # the next attempt connects anew, to the new primary
+                raise
+
+        try:
+            return self._retry.call(attempt, is_transient)
+        except SQLAlchemyError as error:
+            raise StorageUnavailableError(reason(error)) from error
+
+    def get(self, customer_id: str) -> Customer | None:
+        """One customer, or None if there is no such ID."""
+        found = self.sql_command(self._read, _CUSTOMER.where(customer_key == customer_id))
+        return found[0] if found else None
+
+    def set(self, customer: Customer) -> None:
+        """Add a customer, or replace the one with the same ID."""
+        self.sql_command(self._set, customer)
+
+    def set_many(self, customers: Iterable[Customer]) -> None:
+        """Add customers, replacing those with the same IDs, up to 1,000 at a time."""
+        remaining = iter(customers)
+        while batch := list(islice(remaining, BATCH)):
+            latest = {customer.customer_id: _fields(customer) for customer in batch}
+            # In one order, so that two such writes do not wait for each other.
+            self.sql_command(self._set_batch, [latest[key] for key in sorted(latest)])
+
+    def delete(self, customer_id: str) -> bool:
+        """Delete a customer; False if there is no such ID."""
+        found = False
+
+        def delete_row() -> None:
+            nonlocal found
+            with self._engine.begin() as connection:
+                # Noted before the commit: if that gets no answer, the next attempt finds no row.
+                statement = delete(CustomerRow).where(customer_key == customer_id)
+                found = connection.execute(statement).rowcount > 0 or found
+
+        self.sql_command(delete_row)
+        return found
+
+    def stream(self) -> Iterator[list[Customer]]:
+        """Every customer, in the order of their IDs.
+
+        Each batch is a query of its own, so that a slow client holds up no connection, and a
+        restart of the database does not end the answer.
+        """
+        after = ""
+        while batch := self._after(after, BATCH):
+            yield batch
+            if len(batch) < BATCH:
+                return
+            after = batch[-1].customer_id
+
+    def page(self, limit: int, cursor: str | None) -> Page:
+        """At most `limit` customers, in the order of their IDs."""
+        found = self._after("" if cursor is None else _id_in(cursor), limit + 1)
+        if len(found) <= limit:
+            return Page(found, None)
+        return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
+
+    def check(self) -> Report:
+        """Which database it is, and its schema's revision."""
+        try:
+            with self._engine.connect() as connection:
+                state = db_utils.schema_state(connection)
+                if state.is_pending:
+                    raise StorageUnavailableError(
+                        f"the schema is at revision {state.current}, and the code needs "
+                        f"{state.head}: run `flask db upgrade`"
+                    )
+                # No ID is empty. It shows whether the table may be written to.
+                connection.execute(delete(CustomerRow).where(customer_key == ""))
+                connection.rollback()
+                server = _server(connection)
+        except SQLAlchemyError as error:
+            raise StorageUnavailableError(reason(error)) from error
+        warnings = []
+        if not state.is_known:
+            warnings.append(f"the code does not know revision {state.current}: it is older")
+        return Report(
+            {"storage": server, "database": self._settings.place, "revision": state.current},
+            warnings,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _after(self, customer_id: str, count: int) -> list[Customer]:
+        following = _CUSTOMER.where(customer_key > customer_id).order_by(customer_key)
+        return self.sql_command(self._read, following.limit(count))
+
+    def _read(self, query: Any) -> list[Customer]:
+        with self._autocommit.connect() as connection:
+            return [Customer(*row) for row in connection.execute(query)]
+
+    def _set(self, customer: Customer) -> None:
+        with self._autocommit.connect() as connection:
+            connection.execute(self._upsert, _fields(customer))
+
+    def _set_batch(self, rows: list[dict[str, str]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(self._upsert, rows)
+
+
+def _fields(customer: Customer) -> dict[str, str]:
+    return {
+        "customer_id": customer.customer_id,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+    }
+
+
+def _upsert(dialect: str) -> Any:
+    """The one statement that adds a customer or replaces the one with the same ID."""
+    if dialect in ("mysql", "mariadb"):
+        insert = mysql.insert(CustomerRow)
+        return insert.on_duplicate_key_update(
+            first_name=insert.inserted.first_name, last_name=insert.inserted.last_name
+        )
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    other: Any = make(CustomerRow)
+    return other.on_conflict_do_update(
+        index_elements=[customer_key],
+        set_={"first_name": other.excluded.first_name, "last_name": other.excluded.last_name},
+    )
+
+
+def _server(connection: Connection) -> str:
+    name = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
+    version = connection.dialect.server_version_info or ()
+    numbers = [str(part) for part in version if isinstance(part, int)]
+    return f"{name[connection.dialect.name]} {'.'.join(numbers)}"
+
+
+def _id_in(cursor: str) -> str:
+    if not cursor.startswith(_CURSOR):
+        raise BadCursorError
+    try:
+        return check_customer_id(cursor.removeprefix(_CURSOR))
+    except InvalidCustomerError:
+        raise BadCursorError from None
