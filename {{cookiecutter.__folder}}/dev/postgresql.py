@@ -262,9 +262,14 @@ def _usable_programs(programs: Path, folder: Path, user: int) -> Path:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        copy = folder / "programs"
-        shutil.copytree(programs.parent, copy, symlinks=True)
-        for path in (copy, *copy.rglob("*")):
+        installed, package = programs.parents[:2]
+        # Beside a Python package of programs are the libraries that these look for.
+        for source in (installed, package.with_name(f"{package.name}.libs")):
+            if source.exists():
+                copy = folder / "copy" / source.relative_to(package.parent)
+                shutil.copytree(source, copy, symlinks=True)
+        for path in (folder / "copy").rglob("*"):
             os.chown(path, user, -1, follow_symlinks=False)
-        return copy / programs.name
+        os.chown(folder / "copy", user, -1)
+        return folder / "copy" / programs.relative_to(package.parent)
     return programs

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,21 @@ def test_requests_are_answered_while_the_server_is_restarted(
     restarted: dict[str, str], server: Server, open_at: Open
 ) -> None:
     storage = open_at(restarted)
-    written: list[Customer] = []
-    with meanwhile(server.restart) as restart:
+
+    def write(writer: int) -> set[Customer]:
+        written: list[Customer] = []
         while restart.is_alive() or not written:
-            written.append(Customer(f"{len(written)}", "Ada", "Lovelace"))
+            written.append(Customer(f"{writer}-{len(written)}", "Ada", "Lovelace"))
             storage.set(written[-1])
             assert storage.get(written[-1].customer_id) == written[-1]
-    found = [customer for batch in storage.stream() for customer in batch]
-    assert set(found) == set(written)
+        return set(written)
+
+    for _ in range(3):
+        # More than the pool has connections.
+        with meanwhile(server.restart) as restart, ThreadPoolExecutor(8) as pool:
+            written = set.union(*pool.map(write, range(8)))
+        found = {customer for batch in storage.stream() for customer in batch}
+        assert written <= found
 
 
 def test_list_goes_on_after_a_restart(
@@ -117,14 +125,13 @@ def test_delete_whose_answer_was_lost_still_says_that_there_was_such_a_customer(
 ) -> None:
     lost: list[str] = []
 
-    def lose_the_answer(connection: Connection) -> None:
-        if not lost:
-            lost.append("the answer")
-            connection.connection.commit()
-            raise OperationalError("COMMIT", None, ConnectionError(), connection_invalidated=True)
+    def lose_the_answer(connection: Connection, _: object, statement: str, *__: object) -> None:
+        if statement == "COMMIT" and not lost:
+            lost.append(statement)
+            raise OperationalError(statement, None, ConnectionError(), connection_invalidated=True)
 
     storage.set(ADA)
-    event.listen(storage._engine, "commit", lose_the_answer)
+    event.listen(storage._engine, "after_cursor_execute", lose_the_answer)
     assert storage.delete("1")
     assert lost
     assert storage.get("1") is None

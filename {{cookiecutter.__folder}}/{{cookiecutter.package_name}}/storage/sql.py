@@ -1,6 +1,7 @@
 """Customers in a SQL database: SQLite, PostgreSQL, MySQL or MariaDB."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
@@ -43,8 +44,6 @@ class SqlStorage(CustomerStorage):
         self._settings = settings
         self._retry = replace(retry, max_backoff=min(retry.max_backoff, MAX_BACKOFF_SECONDS))
         self._engine = settings.service_engine()
-        # Saves BEGIN and COMMIT where one statement is all.
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._upsert = _upsert(self._engine.dialect.name)
 
     @classmethod
@@ -101,7 +100,7 @@ class SqlStorage(CustomerStorage):
 
         def delete_row() -> None:
             nonlocal found
-            with self._engine.begin() as connection:
+            with self._transaction() as connection:
                 # Noted before the commit: if that gets no answer, the next attempt finds no row.
                 statement = delete(CustomerRow).where(customer_key == customer_id)
                 found = connection.execute(statement).rowcount > 0 or found
@@ -139,9 +138,8 @@ class SqlStorage(CustomerStorage):
                         f"the schema is at revision {state.current}, and the code needs "
                         f"{state.head}: run `flask db upgrade`"
                     )
-                # No ID is empty. It shows whether the table may be written to.
+                # No ID is empty: it deletes nothing, and shows whether the table may be written to.
                 connection.execute(delete(CustomerRow).where(customer_key == ""))
-                connection.rollback()
                 server = _server(connection)
         except SQLAlchemyError as error:
             raise StorageUnavailableError(reason(error)) from error
@@ -162,16 +160,24 @@ class SqlStorage(CustomerStorage):
         return self.sql_command(self._read, following.limit(count))
 
     def _read(self, query: Any) -> list[Customer]:
-        with self._autocommit.connect() as connection:
+        with self._engine.connect() as connection:
             return [Customer(*row) for row in connection.execute(query)]
 
     def _set(self, customer: Customer) -> None:
-        with self._autocommit.connect() as connection:
+        with self._engine.connect() as connection:
             connection.execute(self._upsert, _fields(customer))
 
     def _set_batch(self, rows: list[dict[str, str]]) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(self._upsert, rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+            connection.exec_driver_sql("COMMIT")
+        # If anything failed, the pool has rolled back.
 
 
 def _fields(customer: Customer) -> dict[str, str]:

@@ -101,8 +101,14 @@ class SqlSettings:
         }
 
     def service_engine(self) -> Engine:
-        """An engine for requests, with a pool of connections. Connects to nothing yet."""
-        return self.prepared(create_engine(self.url, **self.engine_options))
+        """An engine for requests, with a pool of connections. Connects to nothing yet.
+
+        Each statement is a transaction of its own, which saves BEGIN and COMMIT where one is all.
+        That holds for the whole engine, as to change it for one use of a connection fails
+        when the server is restarted meanwhile, and takes the connection's place from the pool.
+        """
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT", **self.engine_options)
+        return self.prepared(engine)
 
     def prepared(self, engine: Engine) -> Engine:
         """An engine that was made with `engine_options`, after each connection is set up."""

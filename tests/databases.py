@@ -1,0 +1,144 @@
+"""A rendered project's own database servers, and processes of the project that migrate."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from .bake import Bake, clean_environ
+
+SERVERS = {"postgresql": "dev.postgresql:PostgreSQL", "mariadb": "tests.mariadb:MariaDB"}
+
+# Each line that it is told is a database to create, or nothing: restart.
+_SERVER = """
+import importlib, sys
+module, _, name = sys.argv[1].partition(":")
+with getattr(importlib.import_module(module), name)() as server:
+    print("started", flush=True)
+    for line in sys.stdin:
+        if database := line.strip():
+            print(server.create_database(database), flush=True)
+        else:
+            server.restart()
+            print("restarted", flush=True)
+"""
+
+# Each line that it is told is the address of a database; a further line lets it migrate that.
+_MIGRATOR = """
+import json, sys
+from contextlib import closing
+from {package} import create_app, db_utils
+for line in sys.stdin:
+    app = create_app({{"DATABASE_URL": line.strip()}})
+    with closing(app.extensions["customer_storage"]):
+        print("ready", flush=True)
+        sys.stdin.readline()
+        print(json.dumps(db_utils.alembic_upgrade(app)), flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Talker:
+    """A Python process of a project that is told lines and answers each with one."""
+
+    process: subprocess.Popen[str]
+    log: IO[bytes]
+
+    def tell(self, line: str) -> None:
+        """Send a line."""
+        assert self.process.stdin
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> str:
+        """Wait for a line."""
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            self.log.seek(0)
+            raise AssertionError(f"it ended:\n{self.log.read().decode()}")
+        return line.rstrip()
+
+    def ask(self, line: str) -> str:
+        """Send a line, and wait for the answer."""
+        self.tell(line)
+        return self.answer()
+
+
+@contextmanager
+def talker(bake: Bake, code: str, *arguments: str) -> Iterator[Talker]:
+    """Run code in a project's environment until the end of the `with`."""
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [bake.python, "-c", code, *arguments],
+            cwd=bake.path,
+            env=clean_environ(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        yield Talker(process, log)
+        assert process.stdin
+        process.stdin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """A server of databases, or a folder of SQLite's files."""
+
+    folder: Path
+    server: Talker | None
+
+    def create(self, name: str) -> str:
+        """Create an empty database; its address."""
+        if self.server:
+            return self.server.ask(name)
+        return f"sqlite:///{self.folder / name}.db"
+
+    def restart(self) -> None:
+        """End the server as a crash does, and start it again."""
+        assert self.server
+        assert self.server.ask("") == "restarted"
+
+
+@contextmanager
+def databases_of(bake: Bake, kind: str, folder: Path) -> Iterator[Databases]:
+    """The databases of a kind, as the project's own tests start them."""
+    if kind == "sqlite":
+        yield Databases(folder, None)
+        return
+    with talker(bake, _SERVER, SERVERS[kind]) as server:
+        assert server.answer() == "started"
+        yield Databases(folder, server)
+
+
+def has_mariadb(bake: Bake) -> bool:
+    """Whether this system has a MariaDB that the project finds."""
+    code = "import sys; from tests.mariadb import find_mariadb; sys.exit(not find_mariadb())"
+    return bake.run(bake.python, "-c", code).returncode == 0
+
+
+@contextmanager
+def migrators(bake: Bake, count: int) -> Iterator[list[Talker]]:
+    """Processes of a project that migrate the databases that they are told."""
+    with ExitStack() as stack:
+        code = _MIGRATOR.format(package=bake.package)
+        yield [stack.enter_context(talker(bake, code)) for _ in range(count)]
+
+
+def migrate_at_once(processes: Sequence[Talker], url: str) -> list[dict[str, str]]:
+    """Let all processes migrate a database at the same moment; what each says of it."""
+    for process in processes:
+        process.tell(url)
+    for process in processes:
+        assert process.answer() == "ready"
+    for process in processes:
+        process.tell("go")
+    return [json.loads(process.answer()) for process in processes]
