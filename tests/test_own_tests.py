@@ -29,7 +29,7 @@ def test_lock_is_written_and_holds_what_is_declared(backend: Bake) -> None:
     declared = [*project["project"]["dependencies"], *chain.from_iterable(groups)]
     assert len(declared) > 5
     for requirement in declared:
-        name = re.split("[<>=;]", requirement)[0]
+        name = re.split(r"[\[<>=;]", requirement)[0]
         assert f'name = "{name}"' in lock
 
 

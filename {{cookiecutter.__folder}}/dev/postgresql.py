@@ -31,6 +31,7 @@ listen_addresses = '{host}'
 port = {port}
 unix_socket_directories = ''
 dynamic_shared_memory_type = mmap
+max_connections = 100
 """
 
 
@@ -57,8 +58,8 @@ class PostgreSQL:
         Raises:
             PostgreSQLError: There are none.
         """
-        self._programs = _find_programs()
-        self._user = _user()
+        self._found = self._programs = _find_programs()
+        self._account = account()
         self._password = secrets.token_hex(16)
         self._port = 0
         self._processes: Processes | None = None
@@ -134,11 +135,12 @@ class PostgreSQL:
         Raises:
             PostgreSQLError: It ended, or takes none.
         """
+        self._logged = self._log.stat().st_size
         self._server = self.processes.start(
             [self._programs / "postgres", "-D", self._data],
             self._log,
             ending="SIGQUIT",  # SIGKILL would leave its children and its shared memory behind
-            user=self._user,
+            account=self._account,
         )
         give_up_at = time.monotonic() + START_SECONDS
         while problem := self._start_problem():
@@ -184,10 +186,16 @@ class PostgreSQL:
         password.touch(mode=0o600)
         password.write_text(self._password)
         self._log.touch()
-        if self._user is not None:
+        self._logged = 0
+        if self._account:
             for path in (processes.folder, password, self._log):
-                os.chown(path, self._user, -1)
-            self._programs = _usable_programs(self._programs, processes.folder, self._user)
+                os.chown(path, *self._account)
+            if not _can_reach(processes.folder, self._account):
+                raise PostgreSQLError(
+                    f"the user nobody cannot reach {processes.folder.parent}: "
+                    "set TMPDIR to a folder that is open to all"
+                )
+            self._programs = _usable_programs(self._found, processes.folder, self._account)
         initdb = processes.start(
             [
                 self._programs / "initdb",
@@ -200,7 +208,8 @@ class PostgreSQL:
                 "--no-sync",
             ],
             self._log,
-            user=self._user,
+            ending="SIGCONT",  # none: what it starts would leave shared memory behind if killed
+            account=self._account,
         )
         if initdb.wait() != 0:
             raise PostgreSQLError(f"the server's files cannot be made: {self._last_line()}")
@@ -219,8 +228,10 @@ class PostgreSQL:
         return ""
 
     def _last_line(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()
-        return lines[-1] if lines else "no output"
+        """The program's last error, or else its last line."""
+        lines = self._log.read_bytes()[self._logged :].decode(errors="replace").splitlines()
+        errors = [line for line in lines if "FATAL: " in line or "error: " in line]
+        return (errors or lines or ["no output"])[-1]
 
 
 def _find_programs() -> Path:
@@ -240,36 +251,42 @@ def _find_programs() -> Path:
     return folder
 
 
-def _user() -> int | None:
-    """Who is to run the server, if not the user who runs this."""
+def account() -> tuple[int, int] | None:
+    """The IDs of the user and the group that run servers, if not this process's.
+
+    Returns:
+        Those of `nobody` for root, None for others.
+    """
     if os.geteuid() != 0:
         return None
     import pwd  # there is none on Windows
 
-    return pwd.getpwnam("nobody").pw_uid
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
 
 
-def _usable_programs(programs: Path, folder: Path, user: int) -> Path:
+def _usable_programs(programs: Path, folder: Path, account: tuple[int, int]) -> Path:
     """The programs, or a copy of them, as root's files are often closed to other users."""
-    try:
-        subprocess.run(  # noqa: S603, no untrusted input
-            [programs / "postgres", "--version"],
-            user=user,
-            extra_groups=[],
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        installed, package = programs.parents[:2]
-        # Beside a Python package of programs are the libraries that these look for.
-        for source in (installed, package.with_name(f"{package.name}.libs")):
-            if source.exists():
-                copy = folder / "copy" / source.relative_to(package.parent)
-                shutil.copytree(source, copy, symlinks=True)
-        for path in (folder / "copy").rglob("*"):
-            os.chown(path, user, -1, follow_symlinks=False)
-        os.chown(folder / "copy", user, -1)
-        return folder / "copy" / programs.relative_to(package.parent)
-    return programs
+    if _can_reach(programs / "postgres", account):
+        return programs
+    installed, package = programs.parents[:2]
+    copy = folder / "copy"
+    # Beside a Python package of programs are further libraries. Nothing else is copied, as what is
+    # in root's folders may be secret.
+    libraries = package.with_name(f"{package.name}.libs")
+    for source in (programs, installed / "lib", installed / "share", libraries):
+        if source.exists():
+            shutil.copytree(source, copy / source.relative_to(package.parent), symlinks=True)
+    for path in (copy, *copy.rglob("*")):
+        os.chown(path, *account, follow_symlinks=False)
+    return copy / programs.relative_to(package.parent)
+
+
+def _can_reach(path: Path, account: tuple[int, int]) -> bool:
+    """Whether an account may run a program, or enter a folder."""
+    user, group = account
+    command = ["/bin/sh", "-c", 'test -x "$0"', str(path)]
+    done = subprocess.run(  # noqa: S603, no untrusted input
+        command, user=user, group=group, extra_groups=[], cwd="/", check=False
+    )
+    return done.returncode == 0

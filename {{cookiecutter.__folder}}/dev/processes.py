@@ -14,7 +14,8 @@ from pathlib import Path
 # The shell's standard output is the watchdog's pipe. It puts itself on the list before it becomes
 # the server, so there is no moment at which a server runs and the watchdog does not know.
 _START = 'umask 077 && echo "+-$$ $1" && shift && exec "$@" >>"$0" 2>&1'
-SECONDS_TO_END = 5.0
+# A server may itself wait for 5 s before it kills a child that does not end.
+SECONDS_TO_END = 10.0
 
 
 class ServerError(Exception):
@@ -29,7 +30,7 @@ class Processes:
     terminal sends, such as Ctrl-C, does not reach them.
 
     Attributes:
-        folder: The folder, for the servers' files. Only this user can read it.
+        folder: The folder, for the servers' files. Only its owner can read it.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class Processes:
         log: Path,
         *,
         ending: str = "SIGKILL",
-        user: int | None = None,
+        account: tuple[int, int] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a server in the folder; its output is appended to `log`.
 
@@ -62,9 +63,11 @@ class Processes:
             command: The program and its arguments.
             log: A file.
             ending: The name of the signal that ends it.
-            user: The ID of the user that runs it, if not this one; only root may choose.
+            account: The IDs of the user and the group that run it, if not this process's; only root
+                may choose.
         """
         number = signal.Signals[ending].value
+        user, group = account or (None, None)
         server = subprocess.Popen(  # noqa: S603, no untrusted input
             ["/bin/sh", "-c", _START, log, str(number), *command],
             stdin=subprocess.DEVNULL,
@@ -73,7 +76,8 @@ class Processes:
             cwd=self.folder,
             start_new_session=True,
             user=user,
-            extra_groups=None if user is None else [],
+            group=group,
+            extra_groups=[] if account else None,
         )
         self._servers[server] = number
         return server

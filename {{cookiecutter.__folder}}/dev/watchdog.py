@@ -38,17 +38,20 @@ def main(folder: str) -> None:
 
     for target, ending in targets.items():
         send(ending, target)
-    # The others may have children of their own to end.
+    # The others may have children of their own to end, and need their files for that.
     left = {target for target, ending in targets.items() if ending != signal.SIGKILL}
 
     deadline = time.monotonic() + SECONDS_TO_END
-    while time.monotonic() < deadline and (left or os.path.exists(folder)):
-        # More than once: a killed server may be just writing a file.
-        shutil.rmtree(folder, ignore_errors=True)
-        left = {target for target in left if send(0, target)}
+    while time.monotonic() < deadline and (left := {one for one in left if send(0, one)}):
         time.sleep(0.01)
     for target in left:
         send(signal.SIGKILL, target)
+
+    deadline = time.monotonic() + SECONDS_TO_END
+    while time.monotonic() < deadline and os.path.exists(folder):
+        # More than once: a killed server may be just writing a file.
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.01)
 
 
 main(sys.argv[1])

