@@ -182,6 +182,17 @@ def test_mistake_in_a_revision_is_one_error_and_no_type_error(
         db_utils.alembic_upgrade(empty_app)
 
 
+def test_statement_that_the_database_refuses_is_told_in_its_words(app: Flask) -> None:
+    with (
+        app.app_context(),
+        pytest.raises(
+            MigrationError, match=r"^the database refused a statement: \w+ \(.*already exists.*\)$"
+        ),
+        db_utils.migration_connection() as connection,
+    ):
+        connection.execute(text("CREATE TABLE customers (customer_id INTEGER)"))
+
+
 def test_loggers_that_exist_go_on(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     db_utils.alembic_upgrade(app)
     app.logger.warning("still here")

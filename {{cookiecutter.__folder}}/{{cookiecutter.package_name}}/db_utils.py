@@ -15,7 +15,7 @@ from werkzeug.local import LocalProxy
 from .migration_lock import LockTakenError, migration_lock
 from .models import db
 from .retry import RetryPolicy
-from .storage.sql_errors import code_of, is_transient, reason
+from .storage.sql_errors import REFUSED, is_transient, reason
 from .storage.sql_settings import SqlSettings
 
 # Alembic and Flask-Migrate are imported where they are needed: it takes 0.1 to 0.2 s.
@@ -177,9 +177,11 @@ def one_line_errors() -> Iterator[None]:
             told = f"this code lacks a revision; use the code that has it ({told})"
         raise MigrationError(told) from error
     except DBAPIError as error:
-        # The first line is about the schema; those behind it may quote data.
-        told = str(error.orig).partition("\n")[0] if code_of(error) else ""
-        raise MigrationError(f"{reason(error)} ({told})" if told else reason(error)) from error
+        told = reason(error)
+        if told.startswith(REFUSED) and error.orig:
+            # The first line is about the schema; those behind it may quote data.
+            told += f" ({str(error.orig.args[-1]).splitlines()[0]})"
+        raise MigrationError(told) from error
     except SQLAlchemyError as error:
         raise MigrationError(f"the migration failed: {type(error).__name__}") from error
 

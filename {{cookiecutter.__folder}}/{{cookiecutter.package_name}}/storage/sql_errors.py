@@ -21,6 +21,7 @@ _REFUSED_CREDENTIALS = re.compile(
 )
 _UNKNOWN_DATABASE = re.compile('database ".*" does not exist')
 
+REFUSED = "the database refused a statement"
 _UPGRADE = "bring it up to date with `flask db upgrade`"
 _REASONS = {
     "28P01|28000|1045|1698": "the database refuses the credentials in DATABASE_URL",
@@ -96,7 +97,7 @@ def reason(error: exc.SQLAlchemyError) -> str:
             return line
     if code == "2003" or not code:
         return f"the database cannot be reached: {_connection_problem(text)}"
-    return f"the database refused a statement: {code}"
+    return f"{REFUSED}: {code}"
 
 
 def _connection_problem(text: str) -> str:
