@@ -55,7 +55,7 @@ CHOICES = (
     Choice("dev/main_sql.py", "storage_backend", "sql", "dev/__main__.py"),
     Choice("dev/postgresql.py", "storage_backend", "sql"),
     Choice("migrations", "storage_backend", "sql"),
-    Choice("run_sql.py", "storage_backend", "sql", "run.py"),
+    Choice("run_sql.py", "__run", "sql", "run.py"),
     Choice("{{ cookiecutter.package_name }}/db_utils.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/migration_lock.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/models.py", "storage_backend", "sql"),
@@ -70,6 +70,37 @@ CHOICES = (
     Choice("tests/test_sql_settings.py", "storage_backend", "sql"),
     Choice("tests/test_sql_storage.py", "storage_backend", "sql"),
     Choice("tests/test_pages_in_order.py", "storage_backend", "json sql"),
+    Choice(
+        ".github/workflows/deploy_json.yml", "__run", "lambda_json", ".github/workflows/deploy.yml"
+    ),
+    Choice(
+        ".github/workflows/deploy_redis.yml",
+        "__run",
+        "lambda_redis",
+        ".github/workflows/deploy.yml",
+    ),
+    Choice(
+        ".github/workflows/deploy_sql.yml", "__run", "lambda_sql", ".github/workflows/deploy.yml"
+    ),
+    Choice("deploy", "use_zappa", "True"),
+    Choice("docs/lambda.md", "use_zappa", "True"),
+    Choice("run_lambda_json.py", "__run", "lambda_json", "run.py"),
+    Choice("run_lambda_redis.py", "__run", "lambda_redis", "run.py"),
+    Choice("run_lambda_sql.py", "__run", "lambda_sql", "run.py"),
+    Choice("tests/on_lambda", "use_zappa", "True"),
+    Choice("tests/on_lambda/storage_json.py", "__run", "lambda_json", "tests/on_lambda/storage.py"),
+    Choice(
+        "tests/on_lambda/storage_redis.py", "__run", "lambda_redis", "tests/on_lambda/storage.py"
+    ),
+    Choice("tests/on_lambda/storage_sql.py", "__run", "lambda_sql", "tests/on_lambda/storage.py"),
+    Choice("tests/on_lambda/test_json_on_lambda.py", "__run", "lambda_json"),
+    Choice("tests/on_lambda/test_migrations.py", "__run", "lambda_sql"),
+    Choice("tests/on_lambda/test_sql_on_lambda.py", "__run", "lambda_sql"),
+    Choice("zappa_policy.json", "use_zappa", "True"),
+    Choice("zappa_settings.json", "use_zappa", "True"),
+    Choice("{{ cookiecutter.package_name }}/aws_lambda.py", "use_zappa", "True"),
+    Choice("{{ cookiecutter.package_name }}/storage/json_on_lambda.py", "__run", "lambda_json"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql_on_lambda.py", "__run", "lambda_sql"),
     Choice(".github", "ci", "github"),
     Choice(".gitlab-ci.yml", "ci", "gitlab"),
     Choice("LICENSE.MIT", "license", "MIT", "LICENSE"),

@@ -18,10 +18,6 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-LATER = {
-    ("use_zappa", "True"): "type no",
-}
-
 LONGEST_LINE = 200
 LONGEST_NAME = 40  # keeps every path of a project below 120 characters
 
@@ -58,7 +54,7 @@ OTHER_PYTHONS = words("annotationlib compression distutils imp profiling")
 
 # What stands, or may come to stand, beside the package: in the project, in what Zappa uploads.
 PROJECT_NAMES = words(
-    "conftest dev django_zappa_app docs handler migrations project run tests zappa_settings"
+    "conftest deploy dev django_zappa_app docs handler migrations project run tests zappa_settings"
 )
 
 # Folders that the tools pass over, so that nothing would check the package.
@@ -160,13 +156,6 @@ def problem_with_folder(value: str) -> str | None:
     return None if value == ANSWERS["project_slug"] else "follows project_slug; leave it out"
 
 
-def problem_with_choice(option: str) -> str | None:
-    """What is wrong with an answer that was chosen from a list, or None."""
-    answer = str(ANSWERS[option])
-    instead = LATER.get((option, answer))
-    return f"{answer} comes in a later release; {instead} for now" if instead else None
-
-
 CHECKS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("project_name", problem_with_line),
     ("project_slug", problem_with_slug),
@@ -188,7 +177,6 @@ def problem_with(option: str, check: Callable[[str], str | None]) -> str | None:
 def refusals() -> list[str]:
     """One line for each answer that is refused."""
     problems = [(option, problem_with(option, check)) for option, check in CHECKS]
-    problems += [(option, problem_with_choice(option)) for option, _ in LATER]
     return [f"{option}: {problem}" for option, problem in problems if problem]
 
 

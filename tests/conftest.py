@@ -30,11 +30,15 @@ COMBINATIONS: dict[str, dict[str, str]] = {
     },
     "redis": {"storage_backend": "redis"},
     "sql": {"storage_backend": "sql"},
+    "json-lambda": {"use_zappa": "yes"},
+    "redis-lambda": {"storage_backend": "redis", "use_zappa": "yes", "ci": "gitlab"},
+    "sql-lambda": {"storage_backend": "sql", "use_zappa": "yes"},
     "bsd": {"license": "BSD-3-Clause", "ci": "none"},
     "proprietary": {"license": "Proprietary", "ci": "none"},
 }
 # Those that differ in more than a text: each of these runs its own tests and serves.
-BACKENDS = ("default", "changed", "redis", "sql")
+LAMBDA = ("json-lambda", "redis-lambda", "sql-lambda")
+BACKENDS = ("default", "changed", "redis", "sql", *LAMBDA)
 
 
 @pytest.fixture(scope="session", autouse=True)

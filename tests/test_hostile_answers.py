@@ -87,10 +87,6 @@ def too_long(option: str, length: int, most: int) -> str:
     return f"{option}: has {length} characters; type at most {most}"
 
 
-def later(option: str, answer: str, instead: str) -> str:
-    return f"{option}: {answer} comes in a later release; type {instead} for now"
-
-
 CONTROL = "a control character"
 LINE_BREAK = "a line break"
 REORDERS = "a hidden character that reorders text"
@@ -206,7 +202,6 @@ CASES = (
     typed("no e-mail address", {"author_email": "nobody"}, EMAIL),
     typed("a quote in an e-mail address", {"author_email": 'a"@example.com'}, EMAIL),
     # Choices; the last ones cookiecutter itself refuses, in its own words.
-    typed("Zappa", {"use_zappa": "yes"}, later("use_zappa", "True", "no")),
     given("no such licence", {"license": "GPL"}, "GPL provided for choice variable license"),
     given("neither yes nor no", {"use_zappa": "maybe"}, "maybe provided for variable use_zappa"),
     typed("no such number", {"ci": "9"}, "Please select one of the available options"),

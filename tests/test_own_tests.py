@@ -15,7 +15,8 @@ pytestmark = pytest.mark.slow
 
 def test_own_tests_pass(backend: Bake) -> None:
     summary = backend.make("test").splitlines()[-1]
-    assert re.fullmatch(r"=* ?[0-9]{3,} passed in .*", summary)
+    # What only root can do is skipped elsewhere, and the other way round.
+    assert re.fullmatch(r"=* ?[0-9]{3,} passed(, [0-9] skipped)? in .*", summary)
 
 
 def test_own_lint_finds_nothing(backend: Bake) -> None:

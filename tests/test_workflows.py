@@ -1,5 +1,6 @@
 """What runs on GitHub and GitLab: the template's own workflows, and those of its projects."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -97,10 +98,27 @@ def test_an_action_is_pinned_to_one_commit_everywhere(render: Render) -> None:
     assert {action for action, pinned in commits.items() if len(pinned) > 1} == set()
 
 
-def test_every_workflow_may_only_read_the_repository(repository: Path) -> None:
+def test_every_workflow_may_only_read_the_repository_and_sign_in_to_deploy(
+    repository: Path,
+) -> None:
     for file, workflow in workflows(repository):
         assert workflow["permissions"] == {"contents": "read"}, file
-        assert not any("permissions" in job for job in workflow["jobs"].values()), file
+        for name, job in workflow["jobs"].items():
+            own = job.get("permissions", {})
+            assert own == ({"contents": "read", "id-token": "write"} if name == "deploy" else {})
+
+
+def test_deployment_waits_for_the_approval_of_its_stage(repository: Path) -> None:
+    for file, workflow in workflows(repository):
+        for name, job in workflow["jobs"].items():
+            assert ("environment" in job) == (name == "deploy"), file
+            if name == "deploy":
+                assert job["environment"] == "${{ inputs.stage }}"
+                stages = json.loads((repository / "zappa_settings.json").read_text())
+                (asked,) = re.findall(
+                    r"options: \[(.*)\]", (repository / WORKFLOWS / file).read_text()
+                )
+                assert asked.split(", ") == list(stages)
 
 
 def test_every_workflow_says_which_of_its_runs_replace_each_other(repository: Path) -> None:
@@ -157,17 +175,21 @@ def test_dependabot_looks_into_every_folder_of_workflows() -> None:
 
 def test_gitlab_runs_what_make_runs(on_gitlab: Bake) -> None:
     jobs = gitlab_jobs(on_gitlab)
+    jobs.pop("deploy", None)
     assert jobs == {target: commands_of_target(on_gitlab, target) for target in ("lint", "test")}
 
 
 def test_gitlab_names_tools_that_the_project_installs(on_gitlab: Bake) -> None:
     groups = tomllib.loads(on_gitlab.read("pyproject.toml"))["dependency-groups"]
     installed = {re.split("[<>=]", line)[0] for group in groups.values() for line in group}
-    for job, commands in gitlab_jobs(on_gitlab).items():
-        for command in commands:
-            program, verb, name, *_ = command.split()
-            assert (program, verb) == ("uv", "run"), job
-            assert name in installed, job
+    named = [
+        name
+        for commands in gitlab_jobs(on_gitlab).values()
+        for command in commands
+        for name in re.findall(r"\buv run (\S+)", command)
+    ]
+    assert len(named) >= 4
+    assert set(named) - {"python"} <= installed
 
 
 def test_zizmor_finds_nothing(repository: Path) -> None:

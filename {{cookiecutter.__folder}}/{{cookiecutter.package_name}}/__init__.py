@@ -8,19 +8,23 @@ from flask import Flask
 from . import api, commands, errors, health, logs
 from .config import Config
 from .middleware import RequestMiddleware
+from .retry import RetryPolicy
 from .storage.{{ cookiecutter.__storage_module }} import {{ cookiecutter.__storage_class }} as Storage
 
 
-def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+def create_app(
+    environ: Mapping[str, str] | None = None, retry_policy: type[RetryPolicy] = RetryPolicy
+) -> Flask:
     """Make the application.
 
     Args:
         environ: Where the configuration comes from; the process's environment if not given.
+        retry_policy: The kind of retry policy.
 
     Raises:
         ConfigError: A variable is missing or malformed; the message names it in one line.
     """
-    config = Config.from_environ(os.environ if environ is None else environ)
+    config = Config.from_environ(os.environ if environ is None else environ, retry_policy)
     logs.configure(config.log_level, json_lines=config.production)
 
     app = Flask(__name__, static_folder=None)

@@ -91,8 +91,14 @@ class Config:
     environment: Environment
 
     @classmethod
-    def from_environ(cls, variables: Mapping[str, str]) -> Self:
+    def from_environ(
+        cls, variables: Mapping[str, str], retry_policy: type[RetryPolicy] = RetryPolicy
+    ) -> Self:
         """Read and check the configuration.
+
+        Args:
+            variables: The environment.
+            retry_policy: The kind of retry policy.
 
         Raises:
             ConfigError: A variable is missing or malformed.
@@ -110,7 +116,7 @@ class Config:
         return cls(
             production=production,
             log_level=environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
-            retry=RetryPolicy(
+            retry=retry_policy(
                 deadline=environment.seconds("RETRY_DEADLINE_SECONDS", 10),
                 backoff=environment.seconds("RETRY_BACKOFF_SECONDS", 0.1),
                 max_retries=environment.count("RETRY_MAX_RETRIES", None),

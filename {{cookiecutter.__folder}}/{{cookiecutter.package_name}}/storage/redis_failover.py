@@ -19,7 +19,7 @@ PAUSE_SECONDS = 25  # longer than all that is done meanwhile
 POLL_SECONDS = 0.02
 
 # The first release of Valkey that hands over by itself (SENTINEL FAILOVER … COORDINATED) and does
-# not crash while it does (https://github.com/valkey-io/valkey/issues/4066).
+# not crash while it does (its issue 4066).
 _COORDINATED_SINCE = (9, 1, 1)
 
 

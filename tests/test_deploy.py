@@ -1,0 +1,104 @@
+"""Each rendering for Lambda is deployed, migrated, updated, rolled back and removed by Zappa."""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .aws import Aws, aws, deployable, path_to_python
+from .bake import Bake
+from .conftest import LAMBDA
+from .databases import databases_of
+
+pytestmark = pytest.mark.slow
+
+FUNCTION = "customer-api-dev"
+ADA = {"customerID": "7", "firstName": "Ada", "lastName": "Lovelace"}
+MOUNTED = Path("/dev/shm")  # noqa: S108, stands for EFS
+
+
+@pytest.fixture(params=LAMBDA)
+def bake(request: pytest.FixtureRequest, installed: Callable[[str], Bake]) -> Bake:
+    """Each rendering for Lambda."""
+    return installed(request.param)
+
+
+@contextmanager
+def storage_of(bake: Bake, folder: Path) -> Iterator[dict[str, str]]:
+    """A storage for the functions, and the variables with which they find it."""
+    match bake.answers["storage_backend"]:
+        case "redis":
+            with bake.cluster() as environ:
+                yield environ
+        case "sql":
+            with databases_of(bake, "postgresql", folder) as databases:
+                yield {"DATABASE_URL": databases.create("customers")}
+        case _:
+            with tempfile.TemporaryDirectory(dir=MOUNTED) as mounted:
+                yield {"DATA_PATH": f"{mounted}/customers.json"}
+
+
+class Operator:
+    """Someone who deploys a project from a terminal."""
+
+    def __init__(self, project: Bake, environ: dict[str, str]) -> None:
+        self._project = project
+        self._environ = environ
+
+    def deploy(self) -> None:
+        """Deploy or update the stage dev."""
+        self._project.make("deploy", STAGE="dev", **self._environ)
+
+    def zappa(self, *arguments: str) -> tuple[int, str]:
+        """Run a command of Zappa; its exit status and what it prints."""
+        done = self._project.run(".venv/bin/zappa", *arguments, environ=self._environ)
+        return done.returncode, done.stdout + done.stderr
+
+
+def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -> None:
+    project = deployable(bake, tmp_path / "project")
+    with aws(bake, tmp_path) as there, storage_of(bake, tmp_path) as environ:
+        settings = project.path / "zappa_settings.json"
+        if "DATA_PATH" in environ:
+            told = json.loads(settings.read_text())
+            told["dev"]["aws_environment_variables"].update(environ)
+            settings.write_text(json.dumps(told))
+        operator = Operator(project, {**there.environ, **environ, **path_to_python(bake)})
+
+        operator.deploy()
+        assert there.functions() == [FUNCTION]
+        if bake.answers["storage_backend"] == "sql":
+            assert there.request(FUNCTION, "GET", "/readyz")[0] == 503
+            status, printed = operator.zappa("invoke", "dev", "run.run_alembic_downgrade")
+            assert status == 1, printed
+            assert "there are not so many revisions in that direction" in printed
+            status, printed = operator.zappa("invoke", "dev", "run.run_alembic_upgrade")
+            assert status == 0, printed
+            assert re.search("from.*none.*to.*0001", printed)
+        assert there.request(FUNCTION, "GET", "/readyz")[0] == 200
+        assert there.request(FUNCTION, "POST", "/set", ADA) == (200, "success")
+
+        health = project.path / project.package / "health.py"
+        health.write_text(health.read_text().replace('_report("ok"', '_report("newer"'))
+        operator.deploy()
+        assert state_of(there) == ("newer", ADA)
+
+        assert operator.zappa("status", "dev")[0] == 0
+        status, printed = operator.zappa("rollback", "dev", "-n", "1")
+        assert status == 0, printed
+        assert state_of(there) == ("ok", ADA)
+
+        status, printed = operator.zappa("undeploy", "dev", "--yes")
+        assert status == 0, printed
+        assert there.functions() == []
+
+
+def state_of(there: Aws) -> tuple[str, dict[str, str]]:
+    """Which version of the code answers, and what it knows of a customer."""
+    _, health = there.request(FUNCTION, "GET", "/healthz")
+    _, customer = there.request(FUNCTION, "GET", "/get/7")
+    return json.loads(health)["status"], json.loads(customer)

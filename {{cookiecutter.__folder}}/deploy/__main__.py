@@ -1,0 +1,78 @@
+"""Package and deploy: `python -m deploy package STAGE`, `python -m deploy deploy STAGE`."""
+
+import os
+import shutil
+import sys
+
+from .package import BUILD, Prepared
+from .settings import DeployError, Stage
+
+
+def package(stage: Stage) -> None:
+    """Make the zip file that would be deployed, and say where it is."""
+    prepared = Prepared.make(stage)
+    made = prepared.application / "package.zip"
+    prepared.zappa("package", "--output", made.name)
+    target = BUILD / f"{stage.name}.zip"
+    shutil.move(made, target)
+    print(f"{target.relative_to(BUILD.parents[1])}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+def deploy(stage: Stage) -> None:
+    """Deploy a stage for the first time, or update it."""
+    stage.check_filled_in()
+    variables = _variables(stage)
+    exists = _is_deployed(stage)
+    prepared = Prepared.make(stage)
+    prepared.zappa("update" if exists else "deploy", variables=variables)
+
+
+def _variables(stage: Stage) -> dict[str, str]:
+    """What the function's configuration takes from this environment."""
+    names = stage.values.get("from_environment", [])
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        print(f"not set here, so that the function keeps its own: {', '.join(missing)}")
+    return {name: os.environ[name] for name in names if name not in missing}
+
+
+def _is_deployed(stage: Stage) -> bool:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    session = boto3.Session(
+        profile_name=stage.values.get("profile_name"), region_name=stage.values["aws_region"]
+    )
+    if session.get_credentials() is None:
+        raise DeployError(
+            "there are no AWS credentials: sign in, and name the profile in AWS_PROFILE"
+        )
+    try:
+        session.client("lambda").get_function(FunctionName=stage.function)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return False
+        raise DeployError(f"AWS refuses: {error.response['Error']['Message']}") from None
+    except BotoCoreError as error:
+        raise DeployError(f"AWS cannot be reached: {error}") from None
+    return True
+
+
+COMMANDS = {"package": package, "deploy": deploy}
+
+
+def main(arguments: list[str]) -> None:
+    """Run a command for a stage."""
+    command, stage = (*arguments, "", "")[:2]
+    if command not in COMMANDS:
+        raise DeployError(f"usage: python -m deploy {'|'.join(COMMANDS)} STAGE")
+    if not stage:
+        raise DeployError(f"for which stage? As in: make {command} STAGE=dev")
+    COMMANDS[command](Stage.load(stage))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except DeployError as error:
+        sys.exit(f"deploy: {error}")

@@ -1,0 +1,44 @@
+"""The migrations, as `zappa invoke STAGE run.run_alembic_upgrade` runs them in the package."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ..backend import Server, settings_of
+from .runtime import Function, Package, running
+
+
+@pytest.fixture
+def empty(package: Package, start: Callable[[str], Server], tmp_path: Path) -> Iterator[Function]:
+    """An instance of the function on a database without a table."""
+    environ = {"DATABASE_URL": start("postgresql").create_database("migrated_on_lambda")}
+    with settings_of(environ).migration_engine().begin() as connection:
+        connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version, customers")
+    with running(package, environ, tmp_path / "log") as function:
+        yield function
+
+
+def test_command_migrates_and_says_what_was_and_what_is(empty: Function) -> None:
+    assert empty.request("REST API", "GET", "/readyz").status == 503
+    for command, result in (
+        ("run.run_alembic_upgrade", {"from": "none", "to": "0001"}),
+        ("run.run_alembic_current", {"current": "0001", "head": "0001"}),
+        ("run.run_alembic_upgrade", {"from": "0001", "to": "0001"}),
+        ("run.run_alembic_downgrade", {"from": "0001", "to": "none"}),
+        ("run.run_alembic_upgrade", {"from": "none", "to": "0001"}),
+    ):
+        assert empty.invoke({"command": command}) == {"result": result}
+    assert empty.request("REST API", "GET", "/readyz").status == 200
+
+
+def test_failure_is_one_error_of_one_line_without_the_password(
+    package: Package, environ_of_lost_storage: dict[str, str], tmp_path: Path
+) -> None:
+    with running(package, environ_of_lost_storage, tmp_path / "log") as function:
+        answer = function.invoke({"command": "run.run_alembic_upgrade"})
+        assert answer == {
+            "errorType": "MigrationError",
+            "errorMessage": "the database cannot be reached: Connection refused",
+        }
+        assert "secret" not in function.log()
