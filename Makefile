@@ -31,8 +31,9 @@ test: setup ## render the template in every way, and judge what was rendered
 test-fast: setup ## the part of the tests that takes seconds
 	@.venv/bin/pytest -n auto -m 'not slow'
 
-bench: setup ## measure beside a naive version, and draw docs/failover.svg
+bench: setup ## measure beside naive versions, and draw docs/failover.svg
 	@.venv/bin/python -m benchmarks.failover
+	@.venv/bin/python -m benchmarks.cold_start
 
 lint: setup ## check the style and types of the template's own Python
 	@.venv/bin/ruff check

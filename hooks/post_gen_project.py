@@ -84,6 +84,7 @@ CHOICES = (
     ),
     Choice("deploy", "use_zappa", "True"),
     Choice("docs/lambda.md", "use_zappa", "True"),
+    Choice("lambda_function.py", "use_zappa", "True"),
     Choice("run_lambda_json.py", "__run", "lambda_json", "run.py"),
     Choice("run_lambda_redis.py", "__run", "lambda_redis", "run.py"),
     Choice("run_lambda_sql.py", "__run", "lambda_sql", "run.py"),

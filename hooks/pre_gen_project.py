@@ -54,7 +54,8 @@ OTHER_PYTHONS = words("annotationlib compression distutils imp profiling")
 
 # What stands, or may come to stand, beside the package: in the project, in what Zappa uploads.
 PROJECT_NAMES = words(
-    "conftest deploy dev django_zappa_app docs handler migrations project run tests zappa_settings"
+    "conftest deploy dev django_zappa_app docs handler lambda_function migrations project run "
+    "tests zappa_settings"
 )
 
 # Folders that the tools pass over, so that nothing would check the package.

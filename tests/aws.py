@@ -131,7 +131,16 @@ def _run_in(bake: Bake, folder: Path) -> Any:
         code = "from tests.on_lambda.runtime import *; print(RUNTIME)"
         runtime = bake.run(bake.python, "-c", code).stdout
         done = subprocess.run(
-            [python_of(bake, self.run_time), "-I", "-S", "-c", runtime, task, folder / "offered"],
+            [
+                python_of(bake, self.run_time),
+                "-I",
+                "-S",
+                "-c",
+                runtime,
+                task,
+                folder / "offered",
+                self.handler,
+            ],
             cwd=task,
             env={
                 "AWS_LAMBDA_FUNCTION_NAME": self.function_name,

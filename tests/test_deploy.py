@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .aws import Aws, aws, deployable, path_to_python
 from .bake import Bake
@@ -102,3 +103,47 @@ def state_of(there: Aws) -> tuple[str, dict[str, str]]:
     _, health = there.request(FUNCTION, "GET", "/healthz")
     _, customer = there.request(FUNCTION, "GET", "/get/7")
     return json.loads(health)["status"], json.loads(customer)
+
+
+BROKEN_REVISION = '''
+"""Do what cannot be done."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.drop_column("customers", "missing")
+
+
+def downgrade() -> None:
+    pass
+'''
+
+
+def test_workflow_takes_the_code_back_if_the_migration_fails(
+    installed: Callable[[str], Bake], tmp_path: Path
+) -> None:
+    bake = installed("sql-lambda")
+    project = deployable(bake, tmp_path / "project")
+    workflow = yaml.safe_load(project.read(".github/workflows/deploy.yml"))
+    steps = {step["name"]: step for step in workflow["jobs"]["deploy"]["steps"] if "name" in step}
+    assert steps["Take the code back"]["if"] == ("failure() && steps.migrate.outcome == 'failure'")
+    with aws(bake, tmp_path) as there, storage_of(bake, tmp_path) as environ:
+
+        def run(step: str) -> int:
+            variables = {**there.environ, **environ, **path_to_python(bake), "STAGE": "dev"}
+            return project.run("sh", "-ec", steps[step]["run"], environ=variables).returncode
+
+        assert [run("Deploy"), run("Migrate")] == [0, 0]
+        assert there.request(FUNCTION, "POST", "/set", ADA) == (200, "success")
+
+        versions = project.path / "migrations" / "versions"
+        (versions / "0002_do_what_cannot_be_done.py").write_text(BROKEN_REVISION)
+        assert [run("Deploy"), run("Migrate")] == [0, 1]
+        assert there.request(FUNCTION, "GET", "/readyz")[0] == 503
+        assert run("Take the code back") == 0
+        assert there.request(FUNCTION, "GET", "/readyz")[0] == 200
+        assert state_of(there) == ("ok", ADA)

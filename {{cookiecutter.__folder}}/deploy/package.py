@@ -20,7 +20,14 @@ LARGEST = 250 * 2**20
 
 # The handler needs no more of Zappa than this; what else it imports, the runtime has.
 _HANDLER_PACKAGES = ("durationpy", "zappa")
-_HANDLER_MODULES = ("__init__.py", "asgi.py", "middleware.py", "utilities.py", "wsgi.py")
+_HANDLER_MODULES = (
+    "__init__.py",
+    "asgi.py",
+    "handler.py",
+    "middleware.py",
+    "utilities.py",
+    "wsgi.py",
+)
 # What of a package only its tests, tools and compilers read.
 _NEEDLESS = (
     "*.dist-info/RECORD",

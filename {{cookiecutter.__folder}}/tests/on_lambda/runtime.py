@@ -22,8 +22,8 @@ OFFERED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", 
 
 # Reads an event a line, and answers each with a line; what the function prints is its log.
 RUNTIME = """
-import json, os, sys
-folder, offered = sys.argv[1:]
+import importlib, json, os, sys
+folder, offered, name = sys.argv[1:]
 sys.path.insert(0, folder)
 sys.path.append(offered)
 answers = os.fdopen(os.dup(1), "w")
@@ -36,11 +36,12 @@ class Context:
     def get_remaining_time_in_millis(self):
         return self.milliseconds
 
-import handler
+module, _, function = name.rpartition(".")
+handler = getattr(importlib.import_module(module), function)
 for line in sys.stdin:
     told = json.loads(line)
     try:
-        answer = {"result": handler.lambda_handler(told["event"], Context(told["milliseconds"]))}
+        answer = {"result": handler(told["event"], Context(told["milliseconds"]))}
     except Exception as error:
         answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
     print(json.dumps(answer), file=answers, flush=True)
@@ -63,12 +64,14 @@ class Package:
         archive: The zip file.
         folder: Where it is unpacked.
         python: A Python of the version that it is for.
+        handler: What Lambda calls.
         environ: What the function's configuration holds.
     """
 
     archive: Path
     folder: Path
     python: str
+    handler: str
     environ: Mapping[str, str]
 
     def names(self) -> list[str]:
@@ -229,7 +232,10 @@ def make_package(folder: Path) -> Package:
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(unpacked)
     offer(folder / "offered")
-    return Package(archive, unpacked, python, settings["dev"]["aws_environment_variables"])
+    dev = settings["dev"]
+    return Package(
+        archive, unpacked, python, dev["lambda_handler"], dev["aws_environment_variables"]
+    )
 
 
 @contextmanager
@@ -246,6 +252,7 @@ def running(package: Package, environ: Mapping[str, str], log: Path) -> Iterator
                 RUNTIME,
                 package.folder,
                 package.folder.with_name("offered"),
+                package.handler,
             ],
             cwd=package.folder,
             env={"AWS_LAMBDA_FUNCTION_NAME": "function", "PATH": "", **package.environ, **environ},

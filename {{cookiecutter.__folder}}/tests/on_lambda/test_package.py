@@ -21,7 +21,7 @@ def test_package_is_small(package: Package, most_megabytes: float) -> None:
 
 def test_package_holds_the_application_and_nothing_that_it_does_not_run(package: Package) -> None:
     names = package.names()
-    assert {"handler.py", "run.py", f"{application}/__init__.py", "zappa/wsgi.py"} <= set(names)
+    assert {"lambda_function.py", "run.py", f"{application}/api.py", "zappa/wsgi.py"} <= set(names)
     tops = {name.partition("/")[0] for name in names}
     assert not tops & {"bin", "build", "deploy", "dev", "docs", "tests"}
     assert not tops & {".env", ".venv", "Makefile", "README.md", "pyproject.toml", "uv.lock"}
