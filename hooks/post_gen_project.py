@@ -94,6 +94,7 @@ CHOICES = (
         "tests/on_lambda/storage_redis.py", "__run", "lambda_redis", "tests/on_lambda/storage.py"
     ),
     Choice("tests/on_lambda/storage_sql.py", "__run", "lambda_sql", "tests/on_lambda/storage.py"),
+    Choice("tests/on_lambda/test_deadline.py", "__run", "lambda_redis lambda_sql"),
     Choice("tests/on_lambda/test_json_on_lambda.py", "__run", "lambda_json"),
     Choice("tests/on_lambda/test_migrations.py", "__run", "lambda_sql"),
     Choice("tests/on_lambda/test_sql_on_lambda.py", "__run", "lambda_sql"),

@@ -70,6 +70,13 @@ def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -
             settings.write_text(json.dumps(told))
         operator = Operator(project, {**there.environ, **environ, **path_to_python(bake)})
 
+        if bake.answers["storage_backend"] != "json":
+            refused = project.run("make", "deploy", environ={**there.environ, "STAGE": "dev"})
+            assert refused.returncode != 0
+            assert re.search(
+                "^deploy: set (REDIS_SENTINELS|DATABASE_URL), as", refused.stderr, re.M
+            )
+            assert there.functions() == []
         operator.deploy()
         assert there.functions() == [FUNCTION]
         if bake.answers["storage_backend"] == "sql":

@@ -21,18 +21,22 @@ def package(stage: Stage) -> None:
 def deploy(stage: Stage) -> None:
     """Deploy a stage for the first time, or update it."""
     stage.check_filled_in()
-    variables = _variables(stage)
     exists = _is_deployed(stage)
+    variables = _variables(stage, exists)
     prepared = Prepared.make(stage)
     prepared.zappa("update" if exists else "deploy", variables=variables)
 
 
-def _variables(stage: Stage) -> dict[str, str]:
+def _variables(stage: Stage, exists: bool) -> dict[str, str]:
     """What the function's configuration takes from this environment."""
-    names = stage.values.get("from_environment", [])
+    required = stage.values.get("from_environment", [])
+    names = [*required, *stage.values.get("from_environment_if_set", [])]
     missing = [name for name in names if not os.environ.get(name)]
-    if missing:
-        print(f"not set here, so that the function keeps its own: {', '.join(missing)}")
+    for name in required:
+        if name in missing and not exists:
+            raise DeployError(f"set {name}, as the function of the stage {stage.name} has none yet")
+    if missing and exists:
+        print(f"not set here, so the function keeps its own: {', '.join(missing)}")
     return {name: os.environ[name] for name in names if name not in missing}
 
 

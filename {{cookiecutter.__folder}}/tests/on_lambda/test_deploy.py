@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from {{ cookiecutter.package_name }}.retry import RetryPolicy
 
 from .runtime import PROJECT
 from deploy.settings import FILE, DeployError, Stage
@@ -72,6 +75,24 @@ def test_placeholder_is_named(write: Write, setting: str, value: object, name: s
     stage = Stage.load("dev", write({"dev": {**FILLED_IN, setting: value}}))
     with pytest.raises(DeployError, match=f"^{FILE}: fill in {name} for the stage dev$"):
         stage.check_filled_in()
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "production"])
+def test_stage_keeps_to_the_limits_and_holds_no_secret(name: str) -> None:
+    stage = Stage.load(name)
+    # Longer than a request goes on trying, and shorter than API Gateway waits.
+    assert RetryPolicy().deadline < stage.values["timeout_seconds"] < 29
+    assert stage.values["debug"] is False
+    assert "environment_variables" not in stage.values  # Zappa writes those into the package
+    told = stage.values["aws_environment_variables"]
+    assert [variable for variable in told if re.search("PASSWORD|URL|KEY", variable)] == []
+
+
+def test_function_may_do_nothing_that_the_policy_does_not_name() -> None:
+    policy = json.loads((PROJECT / "zappa_policy.json").read_text())
+    actions = [action for statement in policy["Statement"] for action in statement["Action"]]
+    assert actions
+    assert [action for action in actions if "*" in action] == []
 
 
 @pytest.mark.parametrize(("setting", "value"), [("runtime", "nodejs"), ("architecture", "z80")])
