@@ -15,6 +15,7 @@ import pytest
 from {{ cookiecutter.package_name }}.retry import RetryPolicy
 
 from .runtime import PROJECT
+from deploy.package import Prepared
 from deploy.settings import FILE, DeployError, Stage
 
 FILLED_IN = {"project_name": "shop", "aws_region": "eu-central-1", "runtime": "python3.13"}
@@ -100,6 +101,18 @@ def test_runtime_that_is_none_is_refused(write: Write, setting: str, value: str)
     stage = Stage.load("dev", write({"dev": {**FILLED_IN, setting: value}}))
     with pytest.raises(DeployError, match=f"^{FILE}: {setting} must be "):
         print(stage.python, stage.platform)
+
+
+def test_package_that_is_too_large_for_lambda_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("deploy.package.BUILD", tmp_path)
+    monkeypatch.setattr("deploy.package.LARGEST", 2**20)
+    monkeypatch.setattr(
+        Prepared, "_install", lambda self: (self.packages / "big").write_bytes(bytes(3 * 2**20))
+    )
+    with pytest.raises(DeployError, match=r"^the package has 3 MiB unpacked, and Lambda takes 1: "):
+        Prepared.make(Stage.load("dev"))
 
 
 def run(folder: Path, *command: str) -> tuple[int, str]:
