@@ -240,7 +240,6 @@ def deployable(bake: Bake, folder: Path) -> Bake:
         aws_region=REGION,
         s3_bucket=BUCKET,
         vpc_config={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
-        touch=False,  # moto has no gateway that listens
     )
     for mounted in settings["dev"].get("efs_config", []):
         mounted["Arn"] = f"arn:aws:elasticfilesystem:{REGION}:123456789012:access-point/fsap-1"

@@ -48,15 +48,15 @@ class Operator:
 
     def __init__(self, project: Bake, environ: dict[str, str]) -> None:
         self._project = project
-        self._environ = environ
+        self.environ = environ
 
     def deploy(self) -> None:
         """Deploy or update the stage dev."""
-        self._project.make("deploy", STAGE="dev", **self._environ)
+        self._project.make("deploy", STAGE="dev", **self.environ)
 
     def zappa(self, *arguments: str) -> tuple[int, str]:
         """Run a command of Zappa; its exit status and what it prints."""
-        done = self._project.run(".venv/bin/zappa", *arguments, environ=self._environ)
+        done = self._project.run(".venv/bin/zappa", *arguments, environ=self.environ)
         return done.returncode, done.stdout + done.stderr
 
 
@@ -95,10 +95,27 @@ def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -
         operator.deploy()
         assert state_of(there) == ("newer", ADA)
 
+        # A package that does not start is taken back.
+        runner = project.path / "run.py"
+        good = runner.read_text()
+        runner.write_text("raise SystemExit('configuration: it is wrong')\n")
+        broken = project.run("make", "deploy", environ={**operator.environ, "STAGE": "dev"})
+        runner.write_text(good)
+        assert re.search(
+            f"^deploy: {FUNCTION} does not start: configuration: it is wrong; "
+            "the code of the version before is in place again$",
+            broken.stderr,
+            re.MULTILINE,
+        )
+        assert state_of(there) == ("newer", ADA)
+
+        health.write_text(health.read_text().replace('_report("newer"', '_report("newest"'))
+        operator.deploy()
+        assert state_of(there) == ("newest", ADA)
         assert operator.zappa("status", "dev")[0] == 0
         status, printed = operator.zappa("rollback", "dev", "-n", "1")
         assert status == 0, printed
-        assert state_of(there) == ("ok", ADA)
+        assert state_of(there) == ("newer", ADA)
 
         status, printed = operator.zappa("undeploy", "dev", "--yes")
         assert status == 0, printed

@@ -1,8 +1,11 @@
-"""Package and deploy: `python -m deploy package STAGE`, `python -m deploy deploy STAGE`."""
+"""Package and deploy: `python -m deploy package|deploy|check STAGE`."""
 
+import base64
+import json
 import os
 import shutil
 import sys
+from typing import Any
 
 from .package import BUILD, Prepared
 from .settings import DeployError, Stage
@@ -19,12 +22,24 @@ def package(stage: Stage) -> None:
 
 
 def deploy(stage: Stage) -> None:
-    """Deploy a stage for the first time, or update it."""
+    """Deploy a stage for the first time, or update it; code that does not start is taken back."""
     stage.check_filled_in()
     exists = _is_deployed(stage)
     variables = _variables(stage, exists)
     prepared = Prepared.make(stage)
     prepared.zappa("update" if exists else "deploy", variables=variables)
+    try:
+        _ask(stage, "/healthz")
+    except DeployError as error:
+        if not exists:
+            raise
+        prepared.zappa("rollback", "--num-rollback", "1")
+        raise DeployError(f"{error}; the code of the version before is in place again") from None
+
+
+def check(stage: Stage) -> None:
+    """See whether a stage is ready to serve."""
+    _ask(stage, "/readyz")
 
 
 def _variables(stage: Stage, exists: bool) -> dict[str, str]:
@@ -40,9 +55,8 @@ def _variables(stage: Stage, exists: bool) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name not in missing}
 
 
-def _is_deployed(stage: Stage) -> bool:
+def _lambda_of(stage: Stage) -> Any:
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
 
     session = boto3.Session(
         profile_name=stage.values.get("profile_name"), region_name=stage.values["aws_region"]
@@ -51,8 +65,35 @@ def _is_deployed(stage: Stage) -> bool:
         raise DeployError(
             "there are no AWS credentials: sign in, and name the profile in AWS_PROFILE"
         )
+    return session.client("lambda")
+
+
+def _ask(stage: Stage, path: str) -> None:
+    """Send the function a request, past the gateway, which would refuse an unsigned one.
+
+    Raises:
+        DeployError: It does not answer as it should.
+    """
+    event = {"httpMethod": "GET", "path": path, "headers": {}, "requestContext": {}}
+    answer = _lambda_of(stage).invoke(
+        FunctionName=stage.function, Payload=json.dumps(event), LogType="Tail"
+    )
+    result = json.load(answer["Payload"])
+    if "FunctionError" in answer:
+        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").splitlines()
+        told = [line for line in log if line.startswith("configuration: ")]
+        problem = told[0] if told else result.get("errorMessage", "it failed")
+        raise DeployError(f"{stage.function} does not start: {problem}")
+    if result.get("statusCode") != 200:
+        raise DeployError(f"{stage.function} answers GET {path} with {result.get('body')}")
+    print(f"{stage.function} answers GET {path}")
+
+
+def _is_deployed(stage: Stage) -> bool:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        session.client("lambda").get_function(FunctionName=stage.function)
+        _lambda_of(stage).get_function(FunctionName=stage.function)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return False
@@ -62,7 +103,7 @@ def _is_deployed(stage: Stage) -> bool:
     return True
 
 
-COMMANDS = {"package": package, "deploy": deploy}
+COMMANDS = {"package": package, "deploy": deploy, "check": check}
 
 
 def main(arguments: list[str]) -> None:

@@ -31,6 +31,7 @@ _HANDLER_MODULES = (
 # What of a package only its tests, tools and compilers read.
 _NEEDLESS = (
     "*.dist-info/RECORD",
+    "*.dist-info/sboms",
     "**/*.[ch]",
     "**/*.px[di]",
     "**/*.pyi",

@@ -82,7 +82,9 @@ class Stage:
     @property
     def function(self) -> str:
         """The name of the Lambda function, as Zappa makes it."""
-        return f"{self.values['project_name']}-{self.name}"
+        from slugify import slugify
+
+        return slugify(f"{self.values['project_name']}-{self.name}")
 
     def check_filled_in(self) -> None:
         """Refuse to go on with a placeholder.

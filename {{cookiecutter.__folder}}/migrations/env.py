@@ -1,12 +1,12 @@
 """How Alembic runs the revisions; `flask db …` and `db_utils.py` call it."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-from {{ cookiecutter.package_name }}.db_utils import migration_connection
+from {{ cookiecutter.package_name }}.db_utils import migration_connection, reading_connection
 from {{ cookiecutter.package_name }}.models import Base
 
 
@@ -33,9 +33,20 @@ def run_online(connection: Connection) -> None:
         context.run_migrations()
 
 
+def connection_to_use() -> AbstractContextManager[Connection]:
+    """The one that was given; or one that keeps others from migrating, if this migrates."""
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        return nullcontext(given)
+    try:
+        context.get_revision_argument()
+    except KeyError:  # `flask db current`, `check`, `migrate`
+        return reading_connection()
+    return migration_connection()
+
+
 if context.is_offline_mode():
     run_offline()
 else:
-    given = context.config.attributes.get("connection")
-    with migration_connection() if given is None else nullcontext(given) as connection:
+    with connection_to_use() as connection:
         run_online(connection)

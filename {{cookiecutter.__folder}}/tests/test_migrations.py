@@ -193,6 +193,26 @@ def test_statement_that_the_database_refuses_is_told_in_its_words(app: Flask) ->
         connection.execute(text("CREATE TABLE customers (customer_id INTEGER)"))
 
 
+def test_data_that_the_database_refuses_is_not_told(app: Flask, environ: dict[str, str]) -> None:
+    app.extensions["customer_storage"].set(ADA)
+    with (
+        app.app_context(),
+        pytest.raises(MigrationError, match=r"^the database refused a statement: ") as refused,
+        db_utils.migration_connection() as connection,
+    ):
+        connection.execute(text("INSERT INTO customers VALUES ('1', 'Ada', 'Lovelace')"))
+    assert "Ada" not in str(refused.value)
+
+
+def test_others_may_look_while_a_migration_goes_on(app: Flask, environ: dict[str, str]) -> None:
+    with app.app_context(), db_utils.migration_connection() as connection:
+        connection.execute(text("UPDATE customers SET first_name = 'Ada'"))
+        assert db_utils.alembic_current(app) == {"current": "0001", "head": "0001"}
+        looked = flask(environ, "db", "current")
+        connection.rollback()
+    assert (looked.returncode, looked.stdout) == (0, "0001 (head)\n"), looked.stderr
+
+
 def test_loggers_that_exist_go_on(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     db_utils.alembic_upgrade(app)
     app.logger.warning("still here")

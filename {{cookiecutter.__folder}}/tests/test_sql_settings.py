@@ -56,6 +56,9 @@ FORM = (
         (f"postgresql://user:{SECRET}@host:65536/customers", "; the port is not from 1 to 65535"),
         (f"postgresql://user:{SECRET}@host", "; the name of the database is missing"),
         (f"mysql://user:{SECRET}@host/", "; the name of the database is missing"),
+        ("postgresql://host/customers?foo=1", "; an option behind the ? is not known"),
+        ("mysql://host/customers?foo=1", "; an option behind the ? is not known"),
+        ("sqlite:////var/lib/customers.db?foo=1", "; an option behind the ? is not known"),
         ("sqlite://", "; the name of the database is missing"),
         ("sqlite:///:memory:", "; for a file in this folder it is sqlite:///file"),
         ("sqlite://customers.db/x", "; for a file in this folder it is sqlite:///file"),
@@ -111,9 +114,13 @@ def test_malformed_lock_time_is_refused() -> None:
 
 
 def test_password_is_in_no_repr_and_in_no_place() -> None:
-    settings = settings_of({"DATABASE_URL": f"postgresql://user:{SECRET}@host:5432/customers"})
-    assert SECRET not in repr(settings)
-    assert settings.place == "host:5432/customers"
+    for url in (
+        f"postgresql://user:{SECRET}@host:5432/customers",
+        f"postgresql://host:5432/customers?user=user&password={SECRET}",
+    ):
+        settings = settings_of({"DATABASE_URL": url})
+        assert SECRET not in repr(settings)
+        assert settings.place == "host:5432/customers"
 
 
 @pytest.mark.parametrize(("deadline", "seconds"), [("3", 1.5), ("10", 5), ("600", 5)])

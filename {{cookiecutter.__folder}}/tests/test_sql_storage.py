@@ -149,6 +149,27 @@ def test_request_waits_for_a_connection_of_the_pool(environ: dict[str, str], ope
     assert storage.get("1") == ADA
 
 
+def test_change_of_a_column_s_type_does_not_disturb_warm_connections(
+    environ: dict[str, str], storage: SqlStorage
+) -> None:
+    change = {
+        "postgresql": "ALTER TABLE customers ALTER COLUMN first_name TYPE varchar({})",
+        "mysql": "ALTER TABLE customers MODIFY first_name varchar({}) NOT NULL",
+        "mariadb": "ALTER TABLE customers MODIFY first_name varchar({}) NOT NULL",
+    }.get(make_url(environ["DATABASE_URL"]).get_backend_name())
+    storage.set(ADA)
+    for _ in range(10):  # after some, a driver may have the server prepare the statement
+        assert storage.get("1") == ADA
+    if change:  # SQLite knows no lengths
+        with connect(environ) as connection:
+            connection.execute(text(change.format(512)))
+            connection.commit()
+            assert storage.get("1") == ADA
+            connection.execute(text(change.format(256)))
+            connection.commit()
+    assert storage.get("1") == ADA
+
+
 # What does not
 
 

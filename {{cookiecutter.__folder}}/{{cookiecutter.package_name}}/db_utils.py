@@ -15,7 +15,7 @@ from werkzeug.local import LocalProxy
 from .migration_lock import LockTakenError, migration_lock
 from .models import db
 from .retry import RetryPolicy
-from .storage.sql_errors import REFUSED, is_transient, reason
+from .storage.sql_errors import is_transient, reason
 from .storage.sql_settings import SqlSettings
 
 # Alembic and Flask-Migrate are imported where they are needed: it takes 0.1 to 0.2 s.
@@ -117,28 +117,33 @@ def alembic_current(app: Flask) -> dict[str, str]:
     Raises:
         MigrationError: The database cannot be read.
     """
-    with app.app_context(), one_line_errors():
-        engine = current_app.extensions["sql_settings"].migration_engine()
-        with engine.connect() as connection:
-            state = schema_state(connection)
+    with app.app_context(), one_error(), reading_connection() as connection:
+        state = schema_state(connection)
     return {"current": state.current, "head": state.head}
 
 
 def _migrate(app: Flask, command: str, revision: str) -> dict[str, str]:
     import alembic.command
 
+    with app.app_context(), one_error(), migration_connection() as connection:
+        config = current_app.extensions["migrate"].migrate.get_config()
+        config.attributes["connection"] = connection  # for migrations/env.py
+        before = _revision(connection)
+        getattr(alembic.command, command)(config, revision)
+        return {"from": before, "to": _revision(connection)}
+
+
+@contextmanager
+def one_error() -> Iterator[None]:
+    """Raise any error, such as a mistake in a revision, as a MigrationError.
+
+    Some callers take a TypeError for wrong arguments, and call the function again.
+    """
     try:
-        with app.app_context(), migration_connection() as connection:
-            config = current_app.extensions["migrate"].migrate.get_config()
-            config.attributes["connection"] = connection  # for migrations/env.py
-            before = _revision(connection)
-            getattr(alembic.command, command)(config, revision)
-            return {"from": before, "to": _revision(connection)}
+        yield
     except MigrationError:
         raise
     except Exception as error:
-        # A mistake in a revision. Not as it is: some callers take a TypeError for wrong arguments,
-        # and call the function again.
         log.exception("the migration failed")
         raise MigrationError(f"the migration failed: {type(error).__name__}: {error}") from error
 
@@ -161,6 +166,19 @@ def migration_connection() -> Iterator[Connection]:
 
 
 @contextmanager
+def reading_connection() -> Iterator[Connection]:
+    """The current application's database, to look at its schema. Waits for nobody.
+
+    Raises:
+        MigrationError: It cannot be used.
+    """
+    engine = current_app.extensions["sql_settings"].service_engine()
+    with one_line_errors(), engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@contextmanager
 def one_line_errors() -> Iterator[None]:
     """Raise what an operator can mend as a MigrationError of one line."""
     from alembic.util import CommandError
@@ -177,11 +195,9 @@ def one_line_errors() -> Iterator[None]:
             told = f"this code lacks a revision; use the code that has it ({told})"
         raise MigrationError(told) from error
     except DBAPIError as error:
-        told = reason(error)
-        if told.startswith(REFUSED) and error.orig:
-            # The first line is about the schema; those behind it may quote data.
-            told += f" ({str(error.orig.args[-1]).splitlines()[0]})"
-        raise MigrationError(told) from error
+        raise MigrationError(reason(error)) from error
+    except OSError as error:  # of the lock's file
+        raise MigrationError(f"the database's folder cannot be used: {error.strerror}") from error
     except SQLAlchemyError as error:
         raise MigrationError(f"the migration failed: {type(error).__name__}") from error
 

@@ -19,7 +19,7 @@ _POSTGRESQL_TAKE = text("SELECT pg_try_advisory_lock(:key)")
 _POSTGRESQL_HOLDER = text("""
     SELECT concat_ws(', ', 'backend ' || pid, nullif(application_name, ''), client_addr)
     FROM pg_locks JOIN pg_stat_activity USING (pid)
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND datname = current_database()
       AND (classid::bigint << 32) | objid::bigint = :key
 """)
 _MYSQL_TAKE = text("SELECT GET_LOCK(:key, 0)")

@@ -43,6 +43,10 @@ def test_stage_takes_over_what_it_extends_and_its_own_goes_first(write: Write) -
     assert (stage.function, stage.python) == ("shop-live", "3.13")
 
 
+def test_function_has_the_name_that_zappa_gives_it(write: Write) -> None:
+    assert Stage.load("QA_1", write({"QA_1": FILLED_IN})).function == "shop-qa-1"
+
+
 @pytest.mark.parametrize(
     ("stages", "problem"),
     [
@@ -145,8 +149,8 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "usage: python -m deploy package|deploy STAGE"),
-        (["destroy", "dev"], "usage: python -m deploy package|deploy STAGE"),
+        ([], "usage: python -m deploy package|deploy|check STAGE"),
+        (["destroy", "dev"], "usage: python -m deploy package|deploy|check STAGE"),
         (["deploy"], "for which stage? As in: make deploy STAGE=dev"),
         (
             ["deploy", "test"],

@@ -21,7 +21,8 @@ _REFUSED_CREDENTIALS = re.compile(
 )
 _UNKNOWN_DATABASE = re.compile('database ".*" does not exist')
 
-REFUSED = "the database refused a statement"
+# What is said of these is about the schema; other errors may quote data.
+_ABOUT_THE_SCHEMA = re.compile("42...|10(50|51|54|60|61|68|72|91)|1146|SQLITE_ERROR")
 _UPGRADE = "bring it up to date with `flask db upgrade`"
 _REASONS = {
     "28P01|28000|1045|1698": "the database refuses the credentials in DATABASE_URL",
@@ -97,7 +98,10 @@ def reason(error: exc.SQLAlchemyError) -> str:
             return line
     if code == "2003" or not code:
         return f"the database cannot be reached: {_connection_problem(text)}"
-    return f"{REFUSED}: {code}"
+    told = f"the database refused a statement: {code}"
+    if _ABOUT_THE_SCHEMA.fullmatch(code) and error.orig:
+        told += f" ({str(error.orig.args[-1]).partition(chr(10))[0]})"
+    return told
 
 
 def _connection_problem(text: str) -> str:

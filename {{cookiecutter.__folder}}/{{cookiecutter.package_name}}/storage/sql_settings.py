@@ -1,5 +1,6 @@
 """DATABASE_URL and the variables DATABASE_…, read and checked, and the engines they describe."""
 
+import inspect
 import os
 import socket
 import sqlite3
@@ -37,13 +38,13 @@ class SqlSettings:
     """Where the database is, and how it is used.
 
     Attributes:
-        url: The database's address; shown without the password.
+        url: The database's address.
         pool_size: How many connections one process may have open.
         wait_seconds: How long one attempt may wait for a connection, and for a statement.
         lock_seconds: How long a migration waits while another one goes on.
     """
 
-    url: URL
+    url: URL = field(repr=False)  # its options may hold a password, too
     pool_size: int
     wait_seconds: float
     lock_seconds: float
@@ -69,7 +70,7 @@ class SqlSettings:
             _connect_args=_connect_args(url, wait_seconds),
         )
         try:
-            settings.service_engine()
+            _check_options(settings.service_engine())
         except ImportError:
             package = url.drivername.partition("+")[2].replace("psycopg", "psycopg[binary]")
             raise ConfigError(
@@ -142,6 +143,16 @@ class SqlSettings:
             event.listen(
                 engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE")
             )
+        elif self.url.get_backend_name() == "postgresql":
+            # A change of the schema that waits holds up all who come after it; and the lock of a
+            # process that was killed is free at once.
+            _run_on_connect(
+                engine,
+                [
+                    f"SET lock_timeout = {round(self.wait_seconds * 1000)}",
+                    "SET client_connection_check_interval = 1000",
+                ],
+            )
         return engine
 
     def use_write_ahead_log(self) -> None:
@@ -172,7 +183,32 @@ def _checked_url(text: str) -> URL:
         raise ConfigError(f"{_FORM}; the port is not from 1 to 65535")
     if wanted.startswith("sqlite") and (url.host or url.database == ":memory:"):
         raise ConfigError(f"{_FORM}; for a file in this folder it is sqlite:///file")
+    if wanted.startswith("sqlite") and url.query:
+        raise ConfigError(f"{_FORM}; an option behind the ? is not known")
     return url.set(drivername=wanted)
+
+
+def _check_options(engine: Engine) -> None:
+    """Refuse options that the driver would refuse later.
+
+    Raises:
+        ValueError: The driver does not know one.
+    """
+    _, options = engine.dialect.create_connect_args(engine.url)
+    driver: Any = engine.dialect.loaded_dbapi
+    match engine.url.get_backend_name():
+        case "sqlite":
+            pass  # has none
+        case "postgresql":
+            from psycopg.conninfo import make_conninfo
+
+            names = inspect.signature(driver.Connection.connect).parameters
+            try:
+                make_conninfo(**{k: v for k, v in options.items() if k not in names})
+            except driver.ProgrammingError as error:
+                raise ValueError from error
+        case _:
+            inspect.signature(driver.Connection).bind_partial(**options)
 
 
 def _connect_args(url: URL, seconds: float) -> dict[str, Any]:
@@ -186,6 +222,9 @@ def _connect_args(url: URL, seconds: float) -> dict[str, Any]:
             defaults = {
                 "application_name": f"{__package__.partition('.')[0]} {process_name()}"[:63],
                 "connect_timeout": whole_seconds,
+                # A statement that the server has prepared fails for good once a migration changes
+                # the type of its result.
+                "prepare_threshold": None,
                 # A host that is gone is noticed (https://www.postgresql.org/docs/current/libpq-connect.html).
                 "keepalives_idle": whole_seconds,
                 "keepalives_interval": 1,
