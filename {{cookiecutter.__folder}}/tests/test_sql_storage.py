@@ -1,6 +1,9 @@
 """Customers in a database: what restarts, locks and lost answers do to requests."""
 
 import logging
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -147,6 +150,22 @@ def test_request_waits_for_a_connection_of_the_pool(environ: dict[str, str], ope
     ):
         storage.get("1")
     assert storage.get("1") == ADA
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no server for Windows")
+def test_request_to_a_server_that_hangs_is_answered_by_another_connection(
+    start: Callable[[str], Server], open_at: Open
+) -> None:
+    url = migrate(start("postgresql").create_database("hanging"))
+    storage = open_at({"DATABASE_URL": url}, RETRY_DEADLINE_SECONDS="2")
+    storage.set(ADA)
+    with storage._engine.connect() as connection:
+        pid: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert storage.get("1") == ADA
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_change_of_a_column_s_type_does_not_disturb_warm_connections(

@@ -119,6 +119,9 @@ class SqlSettings:
                 # On the disk before it is acknowledged (https://sqlite.org/pragma.html).
                 statements = ["PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"]
             case "postgresql":
+                from .sql_postgresql import limit_waits
+
+                limit_waits(engine, self.wait_seconds)
                 # Not as the connection's `options`: poolers such as PgBouncer refuse those.
                 statements = [f"SET statement_timeout = {milliseconds}"]
             case _:
