@@ -77,7 +77,12 @@ def end(server: subprocess.Popen[bytes]) -> None:
 
 
 def leave(_signal: int, _frame: FrameType | None) -> None:
-    """Leave as Ctrl-C does, so that the server is ended and the folder deleted."""
+    """Leave as Ctrl-C does, so that the server is ended and the folder deleted.
+
+    Once: `make` passes on a signal that has come here by itself, and a second one in the middle of
+    waiting for the server would leave that in a state in which it is waited for in vain.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
