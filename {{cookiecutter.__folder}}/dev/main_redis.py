@@ -5,14 +5,12 @@ or in `.env`, the command gets that cluster, and none is started.
 """
 
 import os
-import signal
 import sys
 
 from dotenv import load_dotenv
 
 from .cluster import Cluster
-from .processes import ServerError
-from .running import check, replace, run, wait
+from .running import check, exit_with, replace, run_or_wait
 
 
 def main(command: list[str]) -> int:
@@ -31,15 +29,8 @@ def main(command: list[str]) -> int:
             file=sys.stderr,
             flush=True,
         )
-        if command:
-            return run(command, cluster.environ, cluster.processes)
-        return wait(cluster.environ)
+        return run_or_wait(command, cluster.environ, cluster.processes)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except ServerError as error:
-        sys.exit(f"development: {error}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    exit_with(main)

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import NoReturn
 
-from .processes import Processes
+from .processes import Processes, ServerError
 
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 # When to pass on Ctrl-C: the terminal sends it to the command too, and a second one could disturb
@@ -34,6 +34,11 @@ def replace(command: list[str], variable: str) -> NoReturn:
     if not command:
         sys.exit(f"development: {variable} is set, so there is nothing to start")
     os.execvp(command[0], command)  # noqa: S606, no shell
+
+
+def run_or_wait(command: list[str], environ: Mapping[str, str], processes: Processes) -> int:
+    """Run a command with a server's variables, or wait if there is none; the exit status."""
+    return run(command, environ, processes) if command else wait(environ)
 
 
 def run(command: list[str], environ: Mapping[str, str], processes: Processes) -> int:
@@ -75,3 +80,13 @@ def wait(environ: Mapping[str, str]) -> int:
         print(f"export {name}={shlex.quote(value)}", flush=True)
     signal.sigwait(ENDING)
     return 0
+
+
+def exit_with(main: Callable[[list[str]], int]) -> NoReturn:
+    """End the process with what `main` makes of its arguments; an error is one line."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ServerError as error:
+        sys.exit(f"development: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -173,9 +173,11 @@ def reading_connection() -> Iterator[Connection]:
         MigrationError: It cannot be used.
     """
     engine = current_app.extensions["sql_settings"].service_engine()
-    with one_line_errors(), engine.connect() as connection:
-        yield connection
-    engine.dispose()
+    try:
+        with one_line_errors(), engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 @contextmanager
