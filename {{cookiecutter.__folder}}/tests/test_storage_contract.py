@@ -29,9 +29,12 @@ def contents(storage: CustomerStorage) -> dict[str, Customer]:
 
 def test_empty_storage_has_nothing(storage: CustomerStorage) -> None:
     assert storage.get("1") is None
+    assert storage.get_many(["1", "2"]) == []
+    assert storage.estimated_size() == 0
     assert list(storage.stream()) == []
     assert storage.page(10, None).customers == []
     assert not storage.delete("1")
+    assert storage.delete_many(["1", "2"]) == 0
 
 
 def test_set_customer_is_there_until_deleted(storage: CustomerStorage) -> None:
@@ -58,6 +61,50 @@ def test_set_many_takes_an_iterator_and_nothing(storage: CustomerStorage) -> Non
     assert contents(storage) == {"1": ADA, "2": ALAN}
 
 
+def test_get_many_finds_those_who_are_there(storage: CustomerStorage) -> None:
+    storage.set_many([ADA, ALAN])
+    found = storage.get_many(["2", "3", "1"])
+    assert sorted(found, key=lambda customer: customer.customer_id) == [ADA, ALAN]
+    assert storage.get_many([]) == []
+
+
+def test_add_many_adds_and_leaves_who_is_there(storage: CustomerStorage) -> None:
+    storage.set(ADA)
+    assert storage.add_many([Customer("1", "Augusta", "King"), ALAN]) == [ADA]
+    assert contents(storage) == {"1": ADA, "2": ALAN}
+    assert storage.add_many([ADA, ALAN]) == []
+    assert storage.add_many([]) == []
+
+
+def test_delete_many_deletes_those_who_are_there(storage: CustomerStorage) -> None:
+    storage.set_many([ADA, ALAN, Customer("3", "Grace", "Hopper")])
+    assert storage.delete_many(["1", "3", "4"]) == 2
+    assert contents(storage) == {"2": ALAN}
+    assert storage.delete_many([]) == 0
+
+
+def test_many_are_added_got_and_deleted(storage: CustomerStorage) -> None:
+    many = [Customer(f"{number:04}", "x", "y") for number in range(2500)]
+    assert storage.add_many(many) == []
+    ids = [customer.customer_id for customer in many]
+    assert set(storage.get_many(ids)) == set(many)
+    assert storage.estimated_size() == 2500
+    assert storage.delete_many(ids) == 2500
+
+
+def test_threads_that_add_the_same_agree_on_one(storage: CustomerStorage) -> None:
+    def add(writer: int) -> list[Customer]:
+        return storage.add_many([Customer(str(n), f"{writer}", "") for n in range(50)])
+
+    with ThreadPoolExecutor(4) as pool:
+        in_the_way = list(pool.map(add, range(4)))
+    found = contents(storage)
+    assert len(found) == 50
+    for writer, others in enumerate(in_the_way):
+        lost = {customer.customer_id for customer in others}
+        assert lost == {i for i, customer in found.items() if customer.first_name != f"{writer}"}
+
+
 def test_ids_are_compared_to_the_letter(storage: CustomerStorage) -> None:
     similar = [
         "a",
@@ -79,7 +126,9 @@ def test_ids_are_compared_to_the_letter(storage: CustomerStorage) -> None:
     for customer_id in similar:
         assert storage.get(customer_id) == Customer(customer_id, customer_id, "")
     assert storage.delete("a*")
-    assert len(contents(storage)) == len(similar) - 1
+    assert storage.add_many([Customer(customer_id, "", "") for customer_id in similar[:3]]) != []
+    assert storage.delete_many(["A"]) == 1
+    assert len(contents(storage)) == len(similar) - 2
 
 
 def test_another_instance_sees_and_changes_the_same(

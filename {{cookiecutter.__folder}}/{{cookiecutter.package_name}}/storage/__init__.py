@@ -4,13 +4,16 @@ import base64
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from itertools import islice
+from typing import ClassVar, Self, TypeVar
 
 from flask import Flask
 
 from ..config import Environment
 from ..customers import Customer
 from ..retry import RetryPolicy
+
+T = TypeVar("T")
 
 
 class StorageUnavailableError(Exception):
@@ -45,7 +48,12 @@ class CustomerStorage(ABC):
 
     Every method raises StorageUnavailableError when the storage cannot be used within the retry
     deadline. A write that returned is kept, whatever happens to the process afterwards.
+
+    Attributes:
+        bulk_size: How many customers who writes many of them should give at once.
     """
+
+    bulk_size: ClassVar[int] = 1000
 
     @classmethod
     @abstractmethod
@@ -59,9 +67,18 @@ class CustomerStorage(ABC):
     def init_app(self, app: Flask) -> None:  # noqa: B027, most storages have nothing to add
         """Add what the storage brings to the application, such as commands."""
 
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Which storage this is, as an operator tells it from others: without secrets."""
+
     @abstractmethod
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
+
+    @abstractmethod
+    def get_many(self, customer_ids: Sequence[str]) -> list[Customer]:
+        """Those of some customers who are there, in no order."""
 
     @abstractmethod
     def set_many(self, customers: Iterable[Customer]) -> None:
@@ -72,8 +89,20 @@ class CustomerStorage(ABC):
         self.set_many([customer])
 
     @abstractmethod
+    def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
+        """Add those customers whose IDs are not there. The IDs that are given must differ.
+
+        Returns:
+            What is there and differs from what was to be added.
+        """
+
+    @abstractmethod
+    def delete_many(self, customer_ids: Sequence[str]) -> int:
+        """Delete customers; how many of them were there."""
+
     def delete(self, customer_id: str) -> bool:
         """Delete a customer; False if there is no such ID."""
+        return self.delete_many([customer_id]) > 0
 
     @abstractmethod
     def stream(self) -> Iterator[list[Customer]]:
@@ -88,12 +117,23 @@ class CustomerStorage(ABC):
         """
 
     @abstractmethod
+    def estimated_size(self) -> int:
+        """About how many customers there are, at small cost; 0 only if there is none."""
+
+    @abstractmethod
     def check(self) -> Report:
         """What is there, for an operator, if customers can be read and written."""
 
     @abstractmethod
     def close(self) -> None:
         """Give back what the storage holds open."""
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of up to `size`."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def encode_cursor(cursor: str) -> str:

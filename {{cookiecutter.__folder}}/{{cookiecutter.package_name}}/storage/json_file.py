@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from filelock import FileLock, Timeout
 
@@ -46,7 +46,8 @@ class _Change:
 
     customers: Mapping[str, Customer | None]
     give_up_at: float  # on the retry policy's clock
-    found: bool = False  # whether the customer to delete was there
+    only_add: bool = False  # whether customers who are there stay as they are
+    found: list[Customer] = field(default_factory=list)  # who was there
     done: bool = False
     problem: str = ""
 
@@ -59,6 +60,8 @@ class JsonFileStorage(CustomerStorage):
     processes take turns by a lock on a file beside it. Reading takes no lock, and parses the file
     only after it changed, whoever changed it.
     """
+
+    bulk_size: ClassVar[int] = 50_000  # as each write exchanges the whole file
 
     def __init__(self, path: Path, retry: RetryPolicy) -> None:
         """Use the file at `path`, which the first write makes if there is none."""
@@ -80,18 +83,34 @@ class JsonFileStorage(CustomerStorage):
         """Use the file that DATA_PATH names."""
         return cls(Path(environment.text("DATA_PATH", str(DEFAULT_PATH))), retry)
 
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
         return self._read().find(customer_id)
+
+    def get_many(self, customer_ids: Sequence[str]) -> list[Customer]:
+        """Those of some customers who are there."""
+        return [customer for customer in map(self._read().find, customer_ids) if customer]
 
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, all of them or none."""
         changes = {customer.customer_id: customer for customer in customers}
         self._write(_Change(changes, self._retry.give_up_at()))
 
-    def delete(self, customer_id: str) -> bool:
-        """Delete a customer; False if there is no such ID."""
-        return self._write(_Change({customer_id: None}, self._retry.give_up_at())).found
+    def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
+        """Add those customers whose IDs are not there, in one write; those who differ from them."""
+        wanted = {customer.customer_id: customer for customer in customers}
+        change = self._write(_Change(wanted, self._retry.give_up_at(), only_add=True))
+        return [customer for customer in change.found if customer != wanted[customer.customer_id]]
+
+    def delete_many(self, customer_ids: Sequence[str]) -> int:
+        """Delete customers, in one write; how many of them were there."""
+        change = _Change(dict.fromkeys(customer_ids), self._retry.give_up_at())
+        return len(self._write(change).found)
 
     def stream(self) -> Iterator[list[Customer]]:
         """Every customer, in the order of their IDs, as they were at the first batch."""
@@ -113,13 +132,17 @@ class JsonFileStorage(CustomerStorage):
             return Page(found, None)
         return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
 
+    def estimated_size(self) -> int:
+        """How many customers there are."""
+        return len(self._read())
+
     def check(self) -> Report:
         """Where the file is, and how many customers are in it."""
         customers = len(self._read())
         for name, needed in (("folder", self._path.parent), ("lock", self._lock_path)):
             if needed.exists() and not os.access(needed, os.W_OK):
                 raise StorageUnavailableError(f"{self._path.name}: its {name} cannot be written to")
-        return Report({"storage": "JSON file", "file": str(self._path), "customers": customers})
+        return Report({"storage": "JSON file", "file": self.place, "customers": customers})
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -230,12 +253,15 @@ class JsonFileStorage(CustomerStorage):
             loaded = self._load()
             merged: dict[str, Customer | None] = {}
             for change in changes:
+                change.found.clear()  # of the attempt before
                 for customer_id, customer in change.customers.items():
-                    if customer is None:
+                    if customer is None or change.only_add:
                         known = merged.get(customer_id, loaded.document.find(customer_id))
-                        change.found = known is not None
-                    if customer is not None or change.found:
-                        merged[customer_id] = customer
+                        if known is not None:
+                            change.found.append(known)
+                        if (known is None) == (customer is None):
+                            continue  # there is none to delete, or one where one is to be added
+                    merged[customer_id] = customer
             if merged:
                 self._replace_file(loaded, loaded.document.changed(merged))
             return bool(merged)

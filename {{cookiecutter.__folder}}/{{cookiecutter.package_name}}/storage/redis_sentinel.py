@@ -3,10 +3,10 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar
 
 import msgspec
@@ -18,7 +18,14 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from ..config import Environment
 from ..customers import Customer, InvalidCustomerError, check_customer_id
 from ..retry import RetryPolicy
-from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
+from . import (
+    BadCursorError,
+    CustomerStorage,
+    Page,
+    Report,
+    StorageUnavailableError,
+    in_batches,
+)
 from .redis_check import check_cluster
 from .redis_errors import TooFewReplicasError, is_transient, reason
 from .redis_failover import failover_command
@@ -138,34 +145,41 @@ class RedisSentinelStorage(CustomerStorage):
         except RedisError as error:
             raise StorageUnavailableError(reason(error)) from error
 
+    @property
+    def place(self) -> str:
+        """The sentinels, the master's name, the keyspace and the prefix."""
+        return self._settings.place
+
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
         return self.redis_command(self._get, customer_id)
 
+    def get_many(self, customer_ids: Sequence[str]) -> list[Customer]:
+        """Those of some customers who are there."""
+        found = []
+        for ids in in_batches(customer_ids, BATCH):
+            found += self.redis_command(self._read, ids)
+        return found
+
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, up to 1,000 at a time."""
-        remaining = iter(customers)
-        while batch := list(islice(remaining, BATCH)):
-            self._write(self._set_batch, batch)
+        for batch in in_batches(customers, BATCH):
+            self._write(partial(self._set, batch))
 
-    def delete(self, customer_id: str) -> bool:
-        """Delete a customer; False if there is no such ID."""
-        customer = self.get(customer_id)
-        if customer is None:  # nor is a key deleted that holds something else
-            return False
-        key = self._settings.key_of(customer_id)
-        tried = False
+    def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
+        """Add those customers whose IDs are not there; those who are there and differ from them.
 
-        def delete(pipeline: Pipeline) -> None:
-            nonlocal tried
-            if tried:
-                # An attempt without an answer may have deleted it already. WAIT speaks of writes,
-                # and a DEL that finds nothing is none; so there must be something to delete.
-                pipeline.set(key, msgspec.json.encode(customer))
-            tried = True
-            pipeline.delete(key)
+        A key that holds something else is left alone.
+        """
+        for batch in in_batches(customers, BATCH):
+            self._write(partial(self._add, batch))
+        wanted = set(customers)
+        there = self.get_many([customer.customer_id for customer in customers])
+        return [customer for customer in there if customer not in wanted]
 
-        return bool(self._write(lambda: self._acknowledged(delete))[-1])
+    def delete_many(self, customer_ids: Sequence[str]) -> int:
+        """Delete customers; how many of them were there. No key that holds something else is."""
+        return sum(self._delete(batch) for batch in in_batches(customer_ids, BATCH))
 
     def stream(self) -> Iterator[list[Customer]]:
         """Every customer, in no order.
@@ -204,6 +218,11 @@ class RedisSentinelStorage(CustomerStorage):
             position = self.redis_command(self._scan, position, count)
             if not position.pending:  # other keys lie between the customers
                 count = min(2 * count, BATCH)
+
+    def estimated_size(self) -> int:
+        """How many keys there are, customers or not."""
+        size: Any = self.redis_command(self._master.dbsize)
+        return int(size)
 
     def check(self) -> Report:
         """What the sentinels say, and how the master and its replicas are."""
@@ -268,21 +287,44 @@ class RedisSentinelStorage(CustomerStorage):
             return None
         return customer
 
-    def _set_batch(self, customers: Iterable[Customer]) -> None:
-        def set_all(pipeline: Pipeline) -> None:
-            for customer in customers:
-                # With GET, SET refuses to replace what is no text (https://redis.io/commands/set).
-                pipeline.set(
-                    self._settings.key_of(customer.customer_id),
-                    msgspec.json.encode(customer),
-                    get=True,
-                )
+    def _set(self, customers: Iterable[Customer], pipeline: Pipeline) -> None:
+        for customer in customers:
+            # With GET, SET refuses to replace what is no text (https://redis.io/commands/set).
+            key = self._settings.key_of(customer.customer_id)
+            pipeline.set(key, msgspec.json.encode(customer), get=True)
 
-        self._acknowledged(set_all)
+    def _add(self, customers: Iterable[Customer], pipeline: Pipeline) -> None:
+        for customer in customers:
+            key = self._settings.key_of(customer.customer_id)
+            pipeline.set(key, msgspec.json.encode(customer), nx=True)
 
-    def _write(self, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _delete(self, customer_ids: Iterable[str]) -> int:
+        there = self.redis_command(self._read, customer_ids)
+        keys = [self._settings.key_of(customer.customer_id) for customer in there]
+        tries = 0
+
+        def delete_all(pipeline: Pipeline) -> None:
+            nonlocal tries
+            tries += 1
+            pipeline.delete(*keys)
+
+        if not keys:
+            return 0
+        deleted: int = self._write(delete_all)[0]
+        # An attempt without an answer may have deleted them already.
+        return deleted if tries == 1 else len(keys)
+
+    def _write(self, queue_writes: Callable[[Pipeline], object]) -> list[Any]:
+        """Send writes until enough replicas hold them; their answers at the last attempt."""
+        again = False
+
+        def attempt() -> list[Any]:
+            nonlocal again
+            is_first, again = not again, True
+            return self._acknowledged(queue_writes, again=not is_first)
+
         try:
-            return self.redis_command(write, *args, **kwargs)
+            return self.redis_command(attempt)
         except StorageUnavailableError as error:
             if isinstance(error.__cause__, Exception) and is_transient(error.__cause__):
                 raise StorageUnavailableError(
@@ -290,14 +332,20 @@ class RedisSentinelStorage(CustomerStorage):
                 ) from error
             raise
 
-    def _acknowledged(self, queue_writes: Callable[[Pipeline], object]) -> list[Any]:
-        """Send writes, and give their answers once enough replicas hold them.
+    def _acknowledged(
+        self, queue_writes: Callable[[Pipeline], object], *, again: bool
+    ) -> list[Any]:
+        """Send writes once, and give their answers if enough replicas hold them.
 
         WAIT speaks of the writes of its own connection (https://redis.io/commands/wait).
         """
         replicas = self._settings.wait_replicas
         with self._master.pipeline(transaction=False) as pipeline:
             queue_writes(pipeline)
+            if again:
+                # What an attempt without an answer has done already is no write now, and WAIT would
+                # not wait for it; but it does for this one, at a key that no customer can have.
+                pipeline.set(self._settings.key_of("/"), "", px=1)
             if replicas:
                 pipeline.wait(replicas, self._settings.wait_ms)
             answers: list[Any] = pipeline.execute(raise_on_error=False)

@@ -78,6 +78,13 @@ class RedisSettings:
         )
 
     @property
+    def place(self) -> str:
+        """Which cluster it is, and where in it the customers are, without secrets."""
+        sentinels = ",".join(f"{host}:{port}" for host, port in self.sentinels)
+        database = self.server_options["db"]
+        return f"{self.master_name} of {sentinels}, database {database}, {self.key_prefix}*"
+
+    @property
     def key_pattern(self) -> str:
         """What SCAN finds the customers' keys by (https://redis.io/commands/keys)."""
         return _GLOB.sub(r"\\\g<0>", self.key_prefix) + "*"

@@ -1,13 +1,12 @@
 """Customers in a SQL database: SQLite, PostgreSQL, MySQL or MariaDB."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
 
 from flask import Flask
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -16,7 +15,14 @@ from ..config import Environment
 from ..customers import Customer, InvalidCustomerError, check_customer_id
 from ..models import CustomerRow
 from ..retry import RetryPolicy
-from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
+from . import (
+    BadCursorError,
+    CustomerStorage,
+    Page,
+    Report,
+    StorageUnavailableError,
+    in_batches,
+)
 from .sql_errors import is_read_only, is_transient, reason
 from .sql_settings import SqlSettings
 
@@ -44,7 +50,7 @@ class SqlStorage(CustomerStorage):
         self._settings = settings
         self._retry = replace(retry, max_backoff=min(retry.max_backoff, MAX_BACKOFF_SECONDS))
         self._engine = settings.service_engine()
-        self._upsert = _upsert(self._engine.dialect.name)
+        self._insert, self._upsert = _statements(self._engine.dialect.name)
 
     @classmethod
     def from_environment(cls, environment: Environment, retry: RetryPolicy) -> Self:
@@ -77,10 +83,22 @@ class SqlStorage(CustomerStorage):
         except SQLAlchemyError as error:
             raise StorageUnavailableError(reason(error)) from error
 
+    @property
+    def place(self) -> str:
+        """The database's address."""
+        return self._settings.place
+
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
         found = self.sql_command(self._read, _CUSTOMER.where(customer_key == customer_id))
         return found[0] if found else None
+
+    def get_many(self, customer_ids: Sequence[str]) -> list[Customer]:
+        """Those of some customers who are there."""
+        found = []
+        for ids in in_batches(customer_ids, BATCH):
+            found += self.sql_command(self._read, _CUSTOMER.where(customer_key.in_(ids)))
+        return found
 
     def set(self, customer: Customer) -> None:
         """Add a customer, or replace the one with the same ID."""
@@ -88,25 +106,20 @@ class SqlStorage(CustomerStorage):
 
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, up to 1,000 at a time."""
-        remaining = iter(customers)
-        while batch := list(islice(remaining, BATCH)):
-            latest = {customer.customer_id: _fields(customer) for customer in batch}
-            # In one order, so that two such writes do not wait for each other.
-            self.sql_command(self._set_batch, [latest[key] for key in sorted(latest)])
+        for batch in in_batches(customers, BATCH):
+            self.sql_command(self._write_batch, self._upsert, batch)
 
-    def delete(self, customer_id: str) -> bool:
-        """Delete a customer; False if there is no such ID."""
-        found = False
+    def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
+        """Add those customers whose IDs are not there; those who are there and differ from them."""
+        for batch in in_batches(customers, BATCH):
+            self.sql_command(self._write_batch, self._insert, batch)
+        wanted = set(customers)
+        there = self.get_many([customer.customer_id for customer in customers])
+        return [customer for customer in there if customer not in wanted]
 
-        def delete_row() -> None:
-            nonlocal found
-            with self._transaction() as connection:
-                # Noted before the commit: if that gets no answer, the next attempt finds no row.
-                statement = delete(CustomerRow).where(customer_key == customer_id)
-                found = connection.execute(statement).rowcount > 0 or found
-
-        self.sql_command(delete_row)
-        return found
+    def delete_many(self, customer_ids: Sequence[str]) -> int:
+        """Delete customers; how many of them were there."""
+        return sum(self._delete_batch(batch) for batch in in_batches(customer_ids, BATCH))
 
     def stream(self) -> Iterator[list[Customer]]:
         """Every customer, in the order of their IDs.
@@ -128,6 +141,12 @@ class SqlStorage(CustomerStorage):
             return Page(found, None)
         return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
 
+    def estimated_size(self) -> int:
+        """How many customers there are."""
+        with_count = select(func.count()).select_from(CustomerRow)
+        size: int = self.sql_command(lambda: self._rows(with_count))[0][0]
+        return size
+
     def check(self) -> Report:
         """Which database it is, and its schema's revision."""
         try:
@@ -147,7 +166,7 @@ class SqlStorage(CustomerStorage):
         if not state.is_known:
             warnings.append(f"the code does not know revision {state.current}: it is older")
         return Report(
-            {"storage": server, "database": self._settings.place, "revision": state.current},
+            {"storage": server, "database": self.place, "revision": state.current},
             warnings,
         )
 
@@ -160,16 +179,34 @@ class SqlStorage(CustomerStorage):
         return self.sql_command(self._read, following.limit(count))
 
     def _read(self, query: Any) -> list[Customer]:
+        return [Customer(*row) for row in self._rows(query)]
+
+    def _rows(self, query: Any) -> Sequence[Any]:
         with self._engine.connect() as connection:
-            return [Customer(*row) for row in connection.execute(query)]
+            return connection.execute(query).fetchall()
 
     def _set(self, customer: Customer) -> None:
         with self._engine.connect() as connection:
             connection.execute(self._upsert, _fields(customer))
 
-    def _set_batch(self, rows: list[dict[str, str]]) -> None:
+    def _write_batch(self, statement: Any, customers: Iterable[Customer]) -> None:
+        latest = {customer.customer_id: _fields(customer) for customer in customers}
         with self._transaction() as connection:
-            connection.execute(self._upsert, rows)
+            # In one order, so that two such writes do not wait for each other.
+            connection.execute(statement, [latest[key] for key in sorted(latest)])
+
+    def _delete_batch(self, customer_ids: list[str]) -> int:
+        found = 0
+
+        def delete_rows() -> None:
+            nonlocal found
+            with self._transaction() as connection:
+                # Noted before the commit: if that gets no answer, the next attempt finds no row.
+                statement = delete(CustomerRow).where(customer_key.in_(sorted(customer_ids)))
+                found = max(found, connection.execute(statement).rowcount)
+
+        self.sql_command(delete_rows)
+        return found
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -188,18 +225,25 @@ def _fields(customer: Customer) -> dict[str, str]:
     }
 
 
-def _upsert(dialect: str) -> Any:
-    """The one statement that adds a customer or replaces the one with the same ID."""
+def _statements(dialect: str) -> tuple[Any, Any]:
+    """What adds a customer whose ID is not there, and what also replaces one who is there."""
     if dialect in ("mysql", "mariadb"):
         insert = mysql.insert(CustomerRow)
-        return insert.on_duplicate_key_update(
-            first_name=insert.inserted.first_name, last_name=insert.inserted.last_name
+        return (
+            # Not INSERT IGNORE, which would also ignore other mistakes.
+            insert.on_duplicate_key_update(customer_id=customer_key),
+            insert.on_duplicate_key_update(
+                first_name=insert.inserted.first_name, last_name=insert.inserted.last_name
+            ),
         )
     make = postgresql.insert if dialect == "postgresql" else sqlite.insert
     other: Any = make(CustomerRow)
-    return other.on_conflict_do_update(
-        index_elements=[customer_key],
-        set_={"first_name": other.excluded.first_name, "last_name": other.excluded.last_name},
+    return (
+        other.on_conflict_do_nothing(index_elements=[customer_key]),
+        other.on_conflict_do_update(
+            index_elements=[customer_key],
+            set_={"first_name": other.excluded.first_name, "last_name": other.excluded.last_name},
+        ),
     )
 
 
