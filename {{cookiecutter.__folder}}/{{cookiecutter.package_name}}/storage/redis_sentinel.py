@@ -18,6 +18,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from ..config import Environment
 from ..customers import Customer, InvalidCustomerError, check_customer_id
 from ..retry import RetryPolicy
+from ..spooled_set import SpooledSet
 from . import (
     BadCursorError,
     CustomerStorage,
@@ -185,17 +186,16 @@ class RedisSentinelStorage(CustomerStorage):
         """Every customer, in no order.
 
         Those who are there all the time come once each, also if the master changes meanwhile. To
-        that end the keys that were seen are remembered: some 100 bytes for each customer.
+        that end the IDs that were seen are remembered, in a temporary file if they are many.
         """
-        seen: set[str] = set()
         position = _Position()
-        while not position.at_end:
-            position = self.redis_command(self._scan, position, BATCH)
-            fresh = [customer_id for customer_id in position.pending if customer_id not in seen]
-            seen.update(fresh)
-            for start in range(0, len(fresh), BATCH):
-                if found := self.redis_command(self._read, fresh[start : start + BATCH]):
-                    yield found
+        with SpooledSet() as seen:
+            while not position.at_end:
+                position = self.redis_command(self._scan, position, BATCH)
+                fresh = [customer_id for customer_id in position.pending if seen.add(customer_id)]
+                for ids in in_batches(fresh, BATCH):
+                    if found := self.redis_command(self._read, ids):
+                        yield found
 
     def page(self, limit: int, cursor: str | None) -> Page:
         """At most `limit` customers, in the order of SCAN.
