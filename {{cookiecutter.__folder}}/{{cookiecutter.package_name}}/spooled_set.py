@@ -20,7 +20,7 @@ class SpooledSet:
         """Keep up to `most_in_memory` texts in memory."""
         self._most_in_memory = most_in_memory
         self._few: set[str] = set()
-        self._database: sqlite3.Connection | None = None
+        self._file: sqlite3.Connection | None = None
 
     def add(self, text: str) -> bool:
         """Remember a text; False if it was known.
@@ -28,31 +28,31 @@ class SpooledSet:
         Raises:
             OSError: There is no room for a temporary file.
         """
-        if self._database is None and len(self._few) < self._most_in_memory:
+        if self._file is None and len(self._few) < self._most_in_memory:
             known = text in self._few
             self._few.add(text)
             return not known
         try:
-            if self._database is None:
-                self._database = self._moved_to_file()
-            added = self._database.execute("INSERT OR IGNORE INTO texts VALUES (?)", (text,))
+            if self._file is None:
+                self._file = self._moved_to_file()
+            added = self._file.execute("INSERT OR IGNORE INTO texts VALUES (?)", (text,))
         except sqlite3.Error as error:
             raise OSError(f"no room in the folder for temporary files ({error})") from error
         return added.rowcount > 0
 
     def __contains__(self, text: str) -> bool:
         """Whether a text is remembered."""
-        if self._database is None:
+        if self._file is None:
             return text in self._few
-        found = self._database.execute("SELECT 1 FROM texts WHERE text = ?", (text,)).fetchone()
+        found = self._file.execute("SELECT 1 FROM texts WHERE text = ?", (text,)).fetchone()
         return found is not None
 
     def close(self) -> None:
         """Forget all."""
         self._few.clear()
-        if self._database is not None:
+        if self._file is not None:
             with suppress(sqlite3.Error):
-                self._database.close()
+                self._file.close()
 
     def __enter__(self) -> Self:
         """Use it."""
@@ -69,14 +69,14 @@ class SpooledSet:
 
     def _moved_to_file(self) -> sqlite3.Connection:
         # Whoever streams may go on in another thread.
-        database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for statement in (
             "PRAGMA journal_mode = OFF",
             f"PRAGMA cache_size = -{CACHE_KIB}",
             "CREATE TABLE texts (text TEXT PRIMARY KEY) WITHOUT ROWID",
             "BEGIN",
         ):
-            database.execute(statement)
-        database.executemany("INSERT INTO texts VALUES (?)", ((text,) for text in self._few))
+            file.execute(statement)
+        file.executemany("INSERT INTO texts VALUES (?)", ((text,) for text in self._few))
         self._few.clear()
-        return database
+        return file
