@@ -81,8 +81,8 @@ class RedisSettings:
     def place(self) -> str:
         """Which cluster it is, and where in it the customers are, without secrets."""
         sentinels = ",".join(f"{host}:{port}" for host, port in self.sentinels)
-        database = self.server_options["db"]
-        return f"{self.master_name} of {sentinels}, database {database}, {self.key_prefix}*"
+        keyspace = self.server_options["db"]
+        return f"{self.master_name} of {sentinels}, keyspace {keyspace}, {self.key_prefix}*"
 
     @property
     def key_pattern(self) -> str:
