@@ -29,6 +29,7 @@ class Recorder(dict[str, str]):
 def test_defaults_are_for_development() -> None:
     config = Config.from_environ({})
     assert not config.production
+    assert not config.read_only
     assert config.log_level == "INFO"
     assert (config.retry.deadline, config.retry.backoff) == (10, 0.1)
     assert config.retry.max_retries is None
@@ -39,6 +40,7 @@ def test_variables_are_read() -> None:
         {
             "APP_ENV": "production",
             "ALLOW_ANONYMOUS": "1",
+            "READ_ONLY": "1",
             "LOG_LEVEL": "DEBUG",
             "RETRY_DEADLINE_SECONDS": " 2.5 ",
             "RETRY_BACKOFF_SECONDS": "0.01",
@@ -46,6 +48,7 @@ def test_variables_are_read() -> None:
         }
     )
     assert config.production
+    assert config.read_only
     assert config.log_level == "DEBUG"
     assert (config.retry.deadline, config.retry.backoff) == (2.5, 0.01)
     assert config.retry.max_retries == 0

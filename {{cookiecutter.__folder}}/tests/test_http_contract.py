@@ -91,6 +91,20 @@ def test_deleted_customer_is_gone(client: FlaskClient) -> None:
     assert client.delete("/delete/7").status_code == 404
 
 
+def test_read_only_service_answers_reads_and_no_writes(
+    make_app: Callable[..., Flask], storage: CustomerStorage
+) -> None:
+    storage.set(Customer(*STORED.values()))
+    client = make_app(READ_ONLY="1").test_client()
+    for refused in (client.post("/set", json=STORED), client.delete("/delete/7")):
+        assert refused.status_code == 503
+        assert refused.data == b"storage unavailable: the service is read-only for now"
+        assert refused.headers["Retry-After"] == "1"
+    assert client.get("/").json == {"7": STORED}
+    assert client.get("/get/7").json == STORED
+    assert client.get("/readyz").status_code == 200
+
+
 def test_list_is_sent_in_pieces(client: FlaskClient, storage: CustomerStorage) -> None:
     stored = customers(3000)
     storage.set_many(stored)

@@ -80,6 +80,7 @@ def test_changes_are_those_of_a_dict(
     assert len(document) == len(model)
     for customer_id in {*stored, *changed}:
         assert document.find(customer_id) == model.get(customer_id)
+    assert document.find_many(["0", *model, "~"]) == model
 
 
 @given(contents, ids)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from .customers import Customer, InvalidCustomerError, check_customer_id
 from .errors import line
-from .storage import CustomerStorage, decode_cursor, encode_cursor
+from .storage import CustomerStorage, StorageUnavailableError, decode_cursor, encode_cursor
 
 # The longest valid customer takes 8 KB when each character is escaped.
 MAX_BODY_BYTES = 64 * 1024
@@ -18,6 +18,13 @@ MAX_PAGE = 1000
 _PAGE_LIMIT = re.compile("[1-9][0-9]{0,2}|1000")
 
 blueprint = Blueprint("api", __name__)
+
+
+@blueprint.before_request
+def refuse_writes_while_read_only() -> None:
+    """Take no writes while READ_ONLY is 1, as when the customers are being moved."""
+    if current_app.config["READ_ONLY"] and request.method in ("POST", "DELETE"):
+        raise StorageUnavailableError("the service is read-only for now")
 
 
 def storage() -> CustomerStorage:

@@ -69,6 +69,73 @@ def set_customer(customer_id: str, first_name: str, last_name: str) -> None:
     )
 
 
+_format = click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["json", "jsonl"]),
+    help="How the file is written; else its name tells: .json, .jsonl, and - is JSON Lines.",
+)
+
+
+@customers.command("export")
+@click.argument("file")
+@_format
+@click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
+def export_customers(file: str, file_format: str | None, overwrite: bool) -> None:
+    """Write every customer into FILE, or with - to standard output."""
+    from .transfer import cli
+
+    cli.export_to(storage(), file, file_format, overwrite=overwrite)
+
+
+@customers.command("import")
+@click.argument("file")
+@_format
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["fail", "skip", "overwrite"]),
+    default="fail",
+    show_default=True,
+    help="If a customer is there with other names: change nothing, leave that one, or replace it.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the file, and say what would be done.")
+@click.option("--keep-going", is_flag=True, help="Import the others if something is wrong.")
+@click.option("--delete-others", is_flag=True, help="Delete at the end who is not in FILE.")
+def import_customers(
+    file: str,
+    file_format: str | None,
+    on_conflict: str,
+    dry_run: bool,
+    keep_going: bool,
+    delete_others: bool,
+) -> None:
+    """Bring the customers of FILE, or with - of standard input, into the storage.
+
+    If it is stopped, the same command goes on where it was.
+    """
+    from .transfer import cli
+
+    cli.import_from(
+        storage(),
+        file,
+        file_format,
+        on_conflict=on_conflict,
+        keep_going=keep_going,
+        delete_others=delete_others,
+        dry_run=dry_run,
+    )
+
+
+@customers.command("verify")
+@click.argument("file")
+@_format
+def verify_customers(file: str, file_format: str | None) -> None:
+    """Compare the customers of FILE, or with - of standard input, with those of the storage."""
+    from .transfer import cli
+
+    cli.verify_against(storage(), file, file_format)
+
+
 @customers.command("delete")
 @click.argument("customer_id")
 @one_line_errors()

@@ -86,6 +86,7 @@ class Config:
     """What every part may need to know. The storage reads its own variables from `environment`."""
 
     production: bool
+    read_only: bool
     log_level: str
     retry: RetryPolicy
     environment: Environment
@@ -115,6 +116,7 @@ class Config:
             )
         return cls(
             production=production,
+            read_only=environment.flag("READ_ONLY"),
             log_level=environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
             retry=retry_policy(
                 deadline=environment.seconds("RETRY_DEADLINE_SECONDS", 10),

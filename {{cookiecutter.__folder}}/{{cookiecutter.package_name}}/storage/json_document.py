@@ -14,8 +14,9 @@ by exchanging its line: neither needs the rest of the text to be parsed.
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import groupby, pairwise
 from typing import IO
 
 import msgspec
@@ -87,14 +88,25 @@ class JsonDocument:
 
     def find(self, customer_id: str) -> Customer | None:
         """The customer with this ID."""
-        start, end = self._span(customer_id)
+        start, end = self._span(customer_id, self._ids_in)
         return _decode(self._lines[start:end])[customer_id] if start < end else None
+
+    def find_many(self, customer_ids: Iterable[str]) -> dict[str, Customer]:
+        """Those of some customers who are there, by their IDs."""
+        found: dict[str, Customer] = {}
+        for position, ids in groupby(sorted(customer_ids), self._block_of):
+            if position >= 0:
+                block = _decode(self._block_text(position))
+                found.update(
+                    (customer_id, block[customer_id]) for customer_id in ids if customer_id in block
+                )
+        return found
 
     def batches(self, after: str | None = None) -> Iterator[list[Customer]]:
         """Customers in the order of their IDs, in batches; those behind `after` if it is given."""
-        block = 0 if after is None else max(0, bisect_right(self._ids, after) - 1)
+        block = 0 if after is None else max(0, self._block_of(after))
         for position in range(block, len(self._starts)):
-            batch = self._decode_block(position)
+            batch = list(_decode(self._block_text(position)).values())
             if after is not None and position == block:
                 batch = [customer for customer in batch if customer.customer_id > after]
             if batch:
@@ -104,8 +116,9 @@ class JsonDocument:
         """The document with customers added or replaced, or deleted where None is given."""
         pieces = []
         kept = 0
+        ids_of = lru_cache(maxsize=1)(self._ids_in)  # changes of one block come one after the other
         for customer_id, customer in sorted(changes.items(), key=lambda change: change[0]):
-            start, end = self._span(customer_id)
+            start, end = self._span(customer_id, ids_of)
             pieces.append(self._lines[kept:start])
             if customer is not None:
                 pieces.append(_line(customer))
@@ -117,13 +130,20 @@ class JsonDocument:
         is_last = position + 1 == len(self._starts)
         return self._starts[position], len(self._lines) if is_last else self._starts[position + 1]
 
-    def _decode_block(self, position: int) -> list[Customer]:
-        start, end = self._block(position)
-        return list(_decode(self._lines[start:end]).values())
+    def _block_of(self, customer_id: str) -> int:
+        """Which block an ID belongs to, -1 if it stands before the first."""
+        return bisect_right(self._ids, customer_id) - 1
 
-    def _span(self, customer_id: str) -> tuple[int, int]:
+    def _block_text(self, position: int) -> bytes:
+        start, end = self._block(position)
+        return self._lines[start:end]
+
+    def _ids_in(self, position: int) -> list[str]:
+        return list(_decode(self._block_text(position)))
+
+    def _span(self, customer_id: str, ids_of: Callable[[int], list[str]]) -> tuple[int, int]:
         """Where the line of this ID starts and ends; twice the place it would take if not there."""
-        position = bisect_right(self._ids, customer_id) - 1
+        position = self._block_of(customer_id)
         if position < 0:
             return 0, 0
         first, last = self._block(position)
@@ -131,7 +151,7 @@ class JsonDocument:
         if start >= 0:
             end = self._lines.find(b"\n", start + 1, last)
             return start, last if end < 0 else end
-        ids = list(_decode(self._lines[first:last]))
+        ids = ids_of(position)
         start = first
         for _ in range(bisect_left(ids, customer_id)):
             start = self._lines.find(b"\n", start + 1, last)

@@ -94,7 +94,7 @@ class JsonFileStorage(CustomerStorage):
 
     def get_many(self, customer_ids: Sequence[str]) -> list[Customer]:
         """Those of some customers who are there."""
-        return [customer for customer in map(self._read().find, customer_ids) if customer]
+        return list(self._read().find_many(customer_ids).values())
 
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, all of them or none."""
@@ -254,9 +254,11 @@ class JsonFileStorage(CustomerStorage):
             merged: dict[str, Customer | None] = {}
             for change in changes:
                 change.found.clear()  # of the attempt before
+                may_stay = change.only_add or None in change.customers.values()
+                there = loaded.document.find_many(change.customers) if may_stay else {}
                 for customer_id, customer in change.customers.items():
                     if customer is None or change.only_add:
-                        known = merged.get(customer_id, loaded.document.find(customer_id))
+                        known = merged.get(customer_id, there.get(customer_id))
                         if known is not None:
                             change.found.append(known)
                         if (known is None) == (customer is None):

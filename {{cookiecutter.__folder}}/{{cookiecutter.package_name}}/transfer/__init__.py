@@ -1,0 +1,1 @@
+"""Moving customers between storages: `flask customers export`, `import` and `verify`."""
