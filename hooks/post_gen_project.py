@@ -43,6 +43,7 @@ CHOICES = (
     Choice("tests/backend_redis.py", "storage_backend", "redis", "tests/backend.py"),
     Choice("tests/test_compose.py", "storage_backend", "redis"),
     Choice("tests/endings.py", "storage_backend", "redis sql"),
+    Choice("tests/test_transfer_failure.py", "storage_backend", "redis sql"),
     Choice("tests/test_dev_cluster.py", "storage_backend", "redis"),
     Choice("tests/test_redis_check.py", "storage_backend", "redis"),
     Choice("tests/test_redis_failover.py", "storage_backend", "redis"),

@@ -10,6 +10,7 @@ from {{ cookiecutter.package_name }}.storage import CustomerStorage
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
 
 from dev.cluster import Cluster
+from dev.node import Node
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +40,27 @@ def environ_of_lost_storage() -> Iterator[dict[str, str]]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nothing listens there
         yield {"REDIS_SENTINELS": f"127.0.0.1:{taken.getsockname()[1]}"}
+
+
+@pytest.fixture
+def environ_of_failing_storage(environ: dict[str, str]) -> dict[str, str]:
+    """The configuration for an empty storage that `fail` ends for a while."""
+    return environ
+
+
+@pytest.fixture
+def fail(cluster: Cluster) -> Iterator[Callable[[], object]]:
+    """Kills the master, so that a replica takes over."""
+    killed: list[Node] = []
+
+    def kill() -> None:
+        killed.append(cluster.master())
+        cluster.kill(killed[-1])
+
+    yield kill
+    for node in killed:
+        cluster.wait_for_new_master(node)
+        cluster.restart(node)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -124,6 +125,25 @@ def environ_of_lost_storage() -> Iterator[dict[str, str]]:
         taken.bind(("127.0.0.1", 0))  # and nothing listens there
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         yield {"DATABASE_URL": f"postgresql://service:secret@{address}/customers"}
+
+
+@pytest.fixture
+def environ_of_failing_storage(server: Server) -> dict[str, str]:
+    """The configuration for an empty storage that `fail` ends for a while."""
+    environ = {"DATABASE_URL": migrate(server.create_database("failing"))}
+    with settings_of(environ).migration_engine().begin() as connection:
+        connection.execute(delete(CustomerRow))
+    return environ
+
+
+@pytest.fixture
+def fail(server: Server) -> Iterator[Callable[[], object]]:
+    """Restarts the server, beside what the test does."""
+    with ThreadPoolExecutor(1) as pool:
+        restarts: list[Future[None]] = []
+        yield lambda: restarts.append(pool.submit(server.restart))
+        for restart in restarts:
+            restart.result()
 
 
 @pytest.fixture

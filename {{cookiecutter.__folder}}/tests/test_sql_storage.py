@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, event, make_url, text
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.models import CustomerRow
 from {{ cookiecutter.package_name }}.storage import StorageUnavailableError
 from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
 
@@ -51,20 +50,10 @@ def connect(environ: dict[str, str]) -> Connection:
 # What passes by itself
 
 
-@pytest.fixture
-def restarted(server: Server) -> dict[str, str]:
-    """The configuration for an empty storage on a server that is restarted."""
-    environ = {"DATABASE_URL": migrate(server.create_database("restarted"))}
-    with connect(environ) as connection:
-        connection.execute(delete(CustomerRow))
-        connection.commit()
-    return environ
-
-
 def test_requests_are_answered_while_the_server_is_restarted(
-    restarted: dict[str, str], server: Server, open_at: Open
+    environ_of_failing_storage: dict[str, str], server: Server, open_at: Open
 ) -> None:
-    storage = open_at(restarted)
+    storage = open_at(environ_of_failing_storage)
 
     def write(writer: int) -> set[Customer]:
         written: list[Customer] = []
@@ -83,9 +72,9 @@ def test_requests_are_answered_while_the_server_is_restarted(
 
 
 def test_list_goes_on_after_a_restart(
-    restarted: dict[str, str], server: Server, open_at: Open
+    environ_of_failing_storage: dict[str, str], server: Server, open_at: Open
 ) -> None:
-    storage = open_at(restarted)
+    storage = open_at(environ_of_failing_storage)
     stored = customers(2500)
     storage.set_many(stored)
     batches = storage.stream()

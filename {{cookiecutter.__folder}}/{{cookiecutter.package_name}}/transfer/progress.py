@@ -16,6 +16,9 @@ class Progress:
     """Shows how many customers are done, how many a second, and how long the rest will take.
 
     Use it in a `with`.
+
+    Attributes:
+        what: What is being done.
     """
 
     def __init__(
@@ -33,7 +36,7 @@ class Progress:
             stream: Where it is shown.
             clock: Reads a clock that never goes back, in seconds.
         """
-        self._what = what
+        self.what = what
         self._whole = max(whole, 1)
         self._stream = stream
         self._clock = clock
@@ -74,7 +77,7 @@ class Progress:
             percent = 100 * self._done // self._whole
             left = self._seconds_left()
             rest = "" if left is None else f", about {left:.0f} s left"
-            print(f"{self._what}: {self._text()}, {percent} %{rest}", file=self._stream, flush=True)
+            print(f"{self.what}: {self._text()}, {percent} %{rest}", file=self._stream, flush=True)
 
     def _text(self) -> str:
         rate = (self._customers - self._first[1]) / max(self._clock() - self._started, 0.001)
