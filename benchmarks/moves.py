@@ -1,0 +1,160 @@
+"""Moving customers: between all pairs of storages, a million into each, imports that are killed.
+
+Prints what it measured as Markdown.
+"""
+
+import itertools
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bake import TEMPLATE, Bake
+from tests.moves import Place, sample, storage_for, write_lines
+
+KINDS = {"json": "json", "redis": "redis", "sqlite": "sql", "postgresql": "sql"}
+PAIRS = ("json", "redis", "postgresql")
+MOVED = 100_000
+ASKED = 1_000
+MANY = 1_000_000
+POSTED = 2_000
+KILLED = 300_000
+KILLS = 10
+
+
+class Places:
+    """Rendered projects, each of which gets a new storage whenever it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._bakes = {backend: self._render(backend) for backend in ("json", "redis", "sql")}
+
+    def _render(self, backend: str) -> Bake:
+        folder = self._folder / backend
+        answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}"]
+        subprocess.run(  # noqa: S603, no untrusted input
+            [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        (project,) = folder.iterdir()
+        bake = Bake(backend, project, {"package_name": "customer_api"})
+        bake.make("setup")
+        return bake
+
+    @contextmanager
+    def new(self, kind: str) -> Iterator[Place]:
+        """A project with an empty storage of a kind."""
+        folder = self._folder / f"{kind}-{next(self._numbers)}"
+        folder.mkdir()
+        bake = self._bakes[KINDS[kind]]
+        with storage_for(bake, folder, kind) as environ:
+            yield Place(bake, environ)
+
+
+def measured(place: Place, *arguments: str) -> tuple[float, float]:
+    """Run `flask customers …`; the seconds that it took, and its peak memory in MB."""
+    began = time.perf_counter()
+    process = place.popen(*arguments)
+    output = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(output)
+    return time.perf_counter() - began, usage.ru_maxrss / 1000
+
+
+def move(places: Places, folder: Path) -> None:
+    """Move customers between all pairs; the answers must be the same before and after."""
+    print(f"\n| {MOVED:,} customers | export | import | verify | answers |\n|---|---|---|---|---|")
+    begun = folder / "begun.jsonl"
+    write_lines(begun, MOVED)
+    for source, target in itertools.product(PAIRS, PAIRS):
+        with places.new(source) as old, places.new(target) as new:
+            measured(old, "import", str(begun))
+            before = old.answers(ASKED)
+            file = folder / f"{source}-{target}.jsonl"
+            seconds = [
+                measured(place, command, str(file))[0]
+                for place, command in ((old, "export"), (new, "import"), (new, "verify"))
+            ]
+            same = "the same" if new.answers(ASKED) == before else "DIFFERENT"
+            told = " | ".join(f"{value:.1f} s" for value in seconds)
+            print(f"| {source} to {target} | {told} | {same} |", flush=True)
+            file.unlink()
+
+
+def posted_per_second(place: Place) -> float:
+    """Customers a second that one client of the service adds, one request after the other."""
+    with place.bake.serve("serve", **place.environ) as server, server.client() as client:
+        began = time.perf_counter()
+        for customer in sample(POSTED):
+            client.post("/set", json=customer).raise_for_status()
+        return POSTED / (time.perf_counter() - began)
+
+
+def import_many(places: Places, folder: Path) -> None:
+    """Import many customers into each storage, beside a client that posts them one by one."""
+    print(
+        f"\n| import of {MANY:,} | customers/s | posted one by one | ratio | peak memory "
+        "| above an idle command |\n|---|---|---|---|---|---|"
+    )
+    file = folder / "many.jsonl"
+    write_lines(file, MANY)
+    for kind in KINDS:
+        with places.new(kind) as place:
+            posted = posted_per_second(place)
+        with places.new(kind) as place:
+            idle = statistics.median(measured(place, "list")[1] for _ in range(5))
+            seconds, peak = measured(place, "import", str(file))
+            measured(place, "verify", str(file))
+        rate = MANY / seconds
+        print(
+            f"| {kind} | {rate:,.0f} | {posted:,.0f} | {rate / posted:.0f} | {peak:.0f} MB "
+            f"| {peak - idle:.0f} MB |",
+            flush=True,
+        )
+
+
+def kill_imports(places: Places, folder: Path) -> None:
+    """Kill an import at random moments until it completes; every customer must be there once."""
+    print(f"\n| import of {KILLED:,}, killed | times | then complete and equal |\n|---|---|---|")
+    file = folder / "killed.jsonl"
+    write_lines(file, KILLED)
+    for kind in KINDS:
+        chance = random.Random(kind)  # noqa: S311, repeatable
+        with places.new(kind) as place:
+            kills = 0
+            for _ in range(KILLS):
+                with place.popen("import", str(file)) as process:
+                    try:
+                        process.wait(chance.uniform(0.5, 2.5))
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+                        kills += 1
+                if process.returncode == 0:
+                    break
+            place.run("import", str(file))
+            equal = place.run("verify", str(file)).endswith("they are the same\n")
+            print(f"| {kind} | {kills} | {'yes' if equal else 'NO'} |", flush=True)
+
+
+def main() -> None:
+    """Measure all of it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        places = Places(folder)
+        move(places, folder)
+        import_many(places, folder)
+        kill_imports(places, folder)
+
+
+if __name__ == "__main__":
+    main()
