@@ -320,6 +320,15 @@ def test_differences_are_told(run: Run, storage: CustomerStorage, file: Path) ->
     ]
 
 
+def test_differences_are_counted_when_they_are_many(
+    run: Run, storage: CustomerStorage, file: Path
+) -> None:
+    storage.set_many(Customer(f"other {number}", "", "") for number in range(150))
+    output = run("verify", file).output.splitlines()
+    told = [line for line in output if "checksum" not in line]
+    assert told[100:] == ["and 52 more differences", "Error: they are not the same"]
+
+
 def test_file_with_something_wrong_is_not_the_same(
     run: Run, storage: CustomerStorage, file: Path
 ) -> None:

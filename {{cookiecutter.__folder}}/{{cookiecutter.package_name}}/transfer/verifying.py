@@ -10,6 +10,8 @@ from .records import Record, quoted
 from .source import Source, first_of_each
 from .summary import Summary
 
+MOST_TOLD = 100
+
 
 @dataclass(slots=True)
 class Comparison:
@@ -18,7 +20,8 @@ class Comparison:
     Attributes:
         source: The file.
         storage: The storage.
-        complain: Is told each difference, in one line.
+        complain: Is told each thing that is wrong with the file, and the first differences, in one
+            line each.
         progress: Makes what shows how far it is, of what is being done and of how much of it.
         in_file: The customers of the file.
         in_storage: The customers of the storage.
@@ -30,6 +33,7 @@ class Comparison:
     progress: Callable[[str, int], Progress]
     in_file: Summary = field(default_factory=Summary)
     in_storage: Summary = field(default_factory=Summary)
+    _differences: int = 0
 
     def run(self) -> bool:
         """Whether both hold the same customers, and the file nothing else.
@@ -77,7 +81,14 @@ class Comparison:
             for customer in found:
                 if customer.customer_id not in seen:
                     key = quoted(customer.customer_id)
-                    self.complain(f"{key}: is in the storage, and not in the file")
+                    self._tell(f"{key}: is in the storage, and not in the file")
+        if self._differences > MOST_TOLD:
+            self.complain(f"and {self._differences - MOST_TOLD:,} more differences")
+
+    def _tell(self, difference: str) -> None:
+        self._differences += 1
+        if self._differences <= MOST_TOLD:
+            self.complain(difference)
 
     def _compare(self, batch: list[Record]) -> None:
         ids = [record.key for record in batch if record.key is not None]
@@ -85,6 +96,6 @@ class Comparison:
         for record in batch:
             found = there.get(record.key or "")
             if found is None:
-                self.complain(str(record._replace(problem="is not in the storage")))
+                self._tell(str(record._replace(problem="is not in the storage")))
             elif found != record.customer:
-                self.complain(str(record._replace(problem="has other names in the storage")))
+                self._tell(str(record._replace(problem="has other names in the storage")))
