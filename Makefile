@@ -8,7 +8,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench lint format lock clean
+.PHONY: help setup demo test test-fast bench lint format lock release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ format: setup ## format the template's own Python
 
 lock: setup ## write the newest versions that pyproject.toml allows into requirements.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+
+release: setup ## check, commit and tag a release, as in: make release VERSION=0.2.0
+	@.venv/bin/python scripts/release.py "$(VERSION)"
 
 clean: ## delete what the other targets made
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache

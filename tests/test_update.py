@@ -85,7 +85,8 @@ def test_update_keeps_exactly_what_the_team_changed(
     # All tests pass in the rendering, which differs only by what the team changed.
     python = installed("default" if combination == "json" else combination).python
     tests = ["tests/test_greetings.py", "tests/test_config.py", "tests/test_http_contract.py"]
-    done = run_in(released.path, python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    one_database = ["-k", "not postgresql and not mariadb"]
+    done = run_in(released.path, python, "-m", "pytest", "-q", *one_database, *tests)
     assert done.returncode == 0, done.stdout
 
 
