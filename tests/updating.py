@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from .bake import MADE_BY_TOOLS, TEMPLATE, clean_environ, run_in, tool
+from .bake import TEMPLATE, clean_environ, run_in, tool
 
 HEADING = re.compile(r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", re.MULTILINE)
 ADDRESS = "https://github.com/ORG/cookiecutter-flask-store"
@@ -252,19 +252,16 @@ class Project:
         return self.cruft("update", "-y", *options, *changed)
 
     def files(self) -> dict[str, tuple[bool, bytes]]:
-        """Every file but git's and those that tools made: may it be executed, and its bytes.
+        """Every file that git does not ignore but the lock: may it be executed, and its bytes.
 
         Of cruft's own file, what names the template's place is left out: two may render the same.
         """
+        listed = self.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         found = {}
-        for folder, folders, names in os.walk(self.path):
-            folders[:] = [name for name in folders if name not in {".git", *MADE_BY_TOOLS}]
-            for name in set(names) - MADE_BY_TOOLS:
-                file = Path(folder, name)
-                found[file.relative_to(self.path).as_posix()] = (
-                    os.access(file, os.X_OK),
-                    file.read_bytes(),
-                )
+        for name in set(listed.split("\0")) - {"", "uv.lock"}:
+            file = self.path / name
+            if file.exists():
+                found[name] = (os.access(file, os.X_OK), file.read_bytes())
         if ".cruft.json" in found:
             found[".cruft.json"] = (False, json.dumps(self._lasting_state()).encode())
         return found
