@@ -4,7 +4,6 @@ Prints what it measured as Markdown.
 """
 
 import itertools
-import os
 import random
 import statistics
 import subprocess
@@ -26,6 +25,13 @@ MANY = 1_000_000
 POSTED = 2_000
 KILLED = 300_000
 KILLS = 10
+
+MEASURED = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run([sys.executable, *sys.argv[1:]], check=True)
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 class Places:
@@ -61,14 +67,18 @@ class Places:
 
 def measured(place: Place, *arguments: str) -> tuple[float, float]:
     """Run `flask customers …`; the seconds that it took, and its peak memory in MB."""
-    began = time.perf_counter()
-    process = place.popen(*arguments)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(output)
-    return time.perf_counter() - began, usage.ru_maxrss / 1000
+    # A process's peak begins with the memory of the one that started it, which must be small.
+    done = place.bake.run(
+        place.bake.python,
+        "-c",
+        MEASURED,
+        *("-m", "flask", "customers", *arguments),
+        environ={**place.environ, "FLASK_APP": "run"},
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    seconds, kilobytes = done.stdout.splitlines()[-1].split()
+    return float(seconds), float(kilobytes) / 1000
 
 
 def move(places: Places, folder: Path) -> None:

@@ -111,11 +111,14 @@ class SqlStorage(CustomerStorage):
 
     def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
         """Add those customers whose IDs are not there; those who are there and differ from them."""
+        in_the_way: list[Customer] = []
         for batch in in_batches(customers, BATCH):
-            self.sql_command(self._write_batch, self._insert, batch)
-        wanted = set(customers)
-        there = self.get_many([customer.customer_id for customer in customers])
-        return [customer for customer in there if customer not in wanted]
+            added = self.sql_command(self._write_batch, self._insert, batch)
+            # MySQL and MariaDB count a row that is there as if it was added.
+            if added < len(batch) or self._engine.dialect.name in ("mysql", "mariadb"):
+                there = self.get_many([customer.customer_id for customer in batch])
+                in_the_way += set(there) - set(batch)
+        return in_the_way
 
     def delete_many(self, customer_ids: Sequence[str]) -> int:
         """Delete customers; how many of them were there."""
@@ -189,11 +192,12 @@ class SqlStorage(CustomerStorage):
         with self._engine.connect() as connection:
             connection.execute(self._upsert, _fields(customer))
 
-    def _write_batch(self, statement: Any, customers: Iterable[Customer]) -> None:
+    def _write_batch(self, statement: Any, customers: Iterable[Customer]) -> int:
+        """Write customers; how many rows were added, or changed."""
         latest = {customer.customer_id: _fields(customer) for customer in customers}
         with self._transaction() as connection:
             # In one order, so that two such writes do not wait for each other.
-            connection.execute(statement, [latest[key] for key in sorted(latest)])
+            return connection.execute(statement, [latest[key] for key in sorted(latest)]).rowcount
 
     def _delete_batch(self, customer_ids: list[str]) -> int:
         found = 0

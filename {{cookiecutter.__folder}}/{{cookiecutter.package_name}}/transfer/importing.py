@@ -58,6 +58,7 @@ class Import:
     counts: Counts = field(default_factory=Counts)
     summary: Summary = field(default_factory=Summary)
     with_other_fields: int = 0
+    _is_empty: bool = False  # whether nobody was there when it began
 
     @property
     def task(self) -> Task:
@@ -78,6 +79,7 @@ class Import:
             OSError: The file cannot be read.
         """
         self.counts = Counts()
+        self._is_empty = self.storage.estimated_size() == 0
         reader = self.source.reader()
         with SpooledSet() as seen, self.progress("checking", self.source.size) as progress:
             for batch in self._batches(first_of_each(reader, seen)):
@@ -106,6 +108,7 @@ class Import:
             OSError: The file cannot be read, or the journal cannot be written.
         """
         self.counts = start.counts if start else Counts()
+        self._is_empty = self.storage.estimated_size() == 0
         task = self.task
         with SpooledSet() as seen, self.progress("importing", self.source.size) as progress:
             reader = self._reader_from(start, seen)
@@ -166,6 +169,8 @@ class Import:
 
     def _sorted_out(self, batch: Batch) -> tuple[list[Customer], list[Customer]]:
         """Who of a batch is not there, and who is there with other names; counts the unchanged."""
+        if self._is_empty:
+            return list(batch), []
         ids = [customer.customer_id for customer in batch]
         there = {customer.customer_id: customer for customer in self.storage.get_many(ids)}
         missing = [customer for customer in batch if customer.customer_id not in there]
