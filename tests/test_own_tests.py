@@ -3,20 +3,54 @@
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from .bake import Bake
+from .conftest import BACKENDS, COMBINATIONS, LAMBDA, Render
 
 pytestmark = pytest.mark.slow
 
 
-def test_own_tests_pass(backend: Bake) -> None:
-    summary = backend.make("test").splitlines()[-1]
-    # What only root can do is skipped elsewhere, and the other way round.
-    assert re.fullmatch(r"=* ?[0-9]{3,} passed(, [0-9] skipped)? in .*", summary)
+# What only root can do is skipped elsewhere, and the other way round.
+PASSED = re.compile(r"=* ?[0-9]{3,} passed(, [0-9] skipped)? in .*")
+
+# What is of its own in a project for Lambda. Its other files are those of the project without.
+ON_LAMBDA = ("tests/on_lambda", "tests/test_config.py", "tests/test_http_contract.py")
+LAMBDA_CHANGES = {
+    ".gitignore",
+    "Makefile",
+    "README.md",
+    "docs/sql.md",  # says how `zappa invoke` migrates
+    "pyproject.toml",
+    "run.py",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in BACKENDS if name not in LAMBDA])
+def test_own_tests_pass(installed: Callable[[str], Bake], name: str) -> None:
+    assert PASSED.fullmatch(installed(name).make("test").splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", LAMBDA)
+def test_own_tests_for_lambda_pass(installed: Callable[[str], Bake], name: str) -> None:
+    done = installed(name).run(".venv/bin/pytest", *ON_LAMBDA)
+    assert PASSED.fullmatch(done.stdout.splitlines()[-1]), done.stdout
+
+
+@pytest.mark.parametrize("backend", ["json", "redis", "sql"])
+def test_project_for_lambda_shares_its_other_files_with_the_one_without(
+    render: Render, backend: str
+) -> None:
+    answers = COMBINATIONS[f"{backend}-lambda"]
+    lambda_project = render(f"{backend}-lambda", answers)
+    plain = render(f"{backend}-plain", {**answers, "use_zappa": "no"})
+    assert set(plain.files()) < set(lambda_project.files())
+    changed = {file for file in plain.files() if plain.read(file) != lambda_project.read(file)}
+    assert changed <= LAMBDA_CHANGES
 
 
 def test_own_lint_finds_nothing(backend: Bake) -> None:
