@@ -19,6 +19,7 @@ from .updating import (
     append_to,
     committed_versions,
     insert_behind,
+    replace_in,
 )
 
 pytestmark = pytest.mark.slow
@@ -72,27 +73,24 @@ def test_switch_keeps_exactly_what_the_team_changed(
     project.update(storage_backend=storage(switch[1]))
     assert project.unmerged() == []
     assert project.files() == rendered.files()
+    assert_no_trace(project, *map(storage, switch))
 
 
-def test_no_trace_of_the_old_storage_is_left(project: Project, switch: tuple[str, str]) -> None:
-    """But for what each rendering is searched for: it is the same as these."""
-    before, after = map(storage, switch)
-    project.update(storage_backend=after)
+def assert_no_trace(project: Project, before: str, after: str) -> None:
+    """Search what is not the rendering's, which is searched for itself: names, and the answers."""
     words = [
         word
         for word, (option, answers) in TRACES.items()
         if option == "storage_backend" and before in answers and after not in answers
     ]
     assert words
-    names = "\n".join(
+    names = [
         path.relative_to(project.path).as_posix()
         for path in project.path.rglob("*")
         if ".git" not in path.parts
-    )
-    answers = (project.path / ".cruft.json").read_text()
-    for word in words:
-        assert not re.search(word, names, re.IGNORECASE)
-        assert not re.search(word, answers, re.IGNORECASE)
+    ]
+    text = "\n".join([*names, (project.path / ".cruft.json").read_text()])
+    assert [word for word in words if re.search(word, text, re.IGNORECASE)] == []
     assert before not in project.answers.values()
 
 
@@ -136,6 +134,29 @@ def test_import_right_beside_the_storages_is_left_to_the_team(
     project.update(storage_backend="sql")
     assert project.unmerged() == [f"{project.package}/__init__.py"]
     assert list(project.path.glob("**/*.rej")) == []
+
+
+def test_filled_in_settings_of_the_old_storage_are_left_to_the_team(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    project = made(workshop, tmp_path, use_zappa=True)
+    settings = project.path / "zappa_settings.json"
+    for place, filled in (
+        ("FILL-IN, such as eu-central-1", "eu-central-1"),
+        ("FILL-IN: a bucket of your own, for uploads", "uploads"),
+        ('"SecurityGroupIds": ["FILL-IN"]', '"SecurityGroupIds": ["sg-1"]'),
+    ):
+        replace_in(settings, place, filled)
+    project.commit("Fill in what each storage needs")
+    project.update(storage_backend="sql")
+    assert project.unmerged() == []
+    assert "sg-1" in settings.read_text()
+
+    project.git("reset", "--quiet", "--hard")
+    replace_in(settings, "FILL-IN: the access point, ", "")
+    project.commit("Fill in where the file is")
+    project.update(storage_backend="sql")
+    assert project.unmerged() == ["zappa_settings.json"]
 
 
 def test_what_the_team_made_for_the_old_storage_stays(workshop: Workshop, tmp_path: Path) -> None:

@@ -166,6 +166,23 @@ def test_changed_file_that_the_next_release_deletes_stays(json_project: Project)
     assert (json_project.path / "NOTES.md").exists()
 
 
+def test_fresh_clone_may_lack_what_the_last_update_rendered(
+    json_project: Project, tmp_path: Path
+) -> None:
+    replace_in(json_project.path / "Makefile", "HOST ?= 127.0.0.1", "HOST ?= 0.0.0.0")
+    json_project.commit("Serve everybody")
+    json_project.update("--checkout", "next")
+    json_project.commit("Updated")
+    git(tmp_path, "clone", "--quiet", f"file://{json_project.path}", "fresh")
+    fresh = Project(tmp_path / "fresh", json_project.workshop)
+    fresh.update("--checkout", "main")
+    assert [path.name for path in fresh.path.glob("**/*.rej")] == ["Makefile.rej"]
+    # The clone in which the update was made still has it.
+    json_project.update("--checkout", "main")
+    assert json_project.unmerged() == []
+    assert list(json_project.path.glob("**/*.rej")) == []
+
+
 def test_file_that_the_team_deleted_stays_away(json_project: Project) -> None:
     (json_project.path / "Makefile").unlink()
     json_project.commit("No make")
