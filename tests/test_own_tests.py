@@ -22,6 +22,7 @@ PASSED = re.compile(r"=* ?[0-9]{3,} passed(, [0-9] skipped)? in .*")
 ON_LAMBDA = ("tests/on_lambda", "tests/test_config.py", "tests/test_http_contract.py")
 LAMBDA_CHANGES = {
     ".gitignore",
+    ".gitlab-ci.yml",
     "Makefile",
     "README.md",
     "docs/sql.md",  # says how `zappa invoke` migrates
