@@ -34,6 +34,7 @@ test-fast: setup ## the part of the tests that takes seconds
 bench: setup ## measure beside naive versions, and draw docs/failover.svg
 	@.venv/bin/python -m benchmarks.failover
 	@.venv/bin/python -m benchmarks.cold_start
+	@.venv/bin/python -m benchmarks.moves
 
 lint: setup ## check the style and types of the template's own Python
 	@.venv/bin/ruff check

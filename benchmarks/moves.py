@@ -4,6 +4,7 @@ Prints what it measured as Markdown.
 """
 
 import itertools
+import json
 import random
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ KINDS = {"json": "json", "redis": "redis", "sqlite": "sql", "postgresql": "sql"}
 PAIRS = ("json", "redis", "postgresql")
 MOVED = 100_000
 ASKED = 1_000
+CHANGED = 1_000
 MANY = 1_000_000
 POSTED = 2_000
 KILLED = 300_000
@@ -101,6 +103,37 @@ def move(places: Places, folder: Path) -> None:
             file.unlink()
 
 
+def catch_up(places: Places, folder: Path) -> None:
+    """How long nothing may be written while the service stays up, by docs/switch.md's two ways."""
+    print(
+        f"\n| pause with {MOVED:,} customers | one pause | catching up with {CHANGED:,} changes |"
+        "\n|---|---|---|"
+    )
+    begun, changes, file = (folder / f"{name}.jsonl" for name in ("begun", "changes", "moved"))
+    write_lines(begun, MOVED)
+    with changes.open("w", encoding="utf-8") as opened:
+        for customer in itertools.islice(sample(MOVED), 0, MOVED, MOVED // CHANGED):
+            opened.write(json.dumps({**customer, "lastName": "Byron"}) + "\n")
+    for target in PAIRS[1:]:
+        with places.new("json") as old, places.new(target) as new:
+            measured(old, "import", str(begun))
+            whole = [
+                measured(old, "export", str(file)),
+                measured(new, "import", str(file)),
+                measured(new, "verify", str(file)),
+            ]
+            measured(old, "import", "--on-conflict", "overwrite", str(changes))
+            options = ("--on-conflict", "overwrite", "--delete-others")
+            rest = [
+                measured(old, "export", "--overwrite", str(file)),
+                measured(new, "import", *options, str(file)),
+                measured(new, "verify", str(file)),
+            ]
+            file.unlink()
+            pauses = [sum(seconds for seconds, _ in steps) for steps in (whole, rest)]
+            print(f"| json to {target} | {pauses[0]:.1f} s | {pauses[1]:.1f} s |", flush=True)
+
+
 def posted_per_second(place: Place) -> float:
     """Customers a second that one client of the service adds, one request after the other."""
     with place.bake.serve("serve", **place.environ) as server, server.client() as client:
@@ -162,6 +195,7 @@ def main() -> None:
         folder = Path(name)
         places = Places(folder)
         move(places, folder)
+        catch_up(places, folder)
         import_many(places, folder)
         kill_imports(places, folder)
 
