@@ -17,6 +17,7 @@ from flask.testing import FlaskCliRunner
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
+from {{ cookiecutter.package_name }}.transfer.importing import Import
 
 ADA = Customer("1", "Ada", "Lovelace")
 ALAN = Customer("2", "Alan", "Türing")
@@ -439,6 +440,24 @@ def test_import_begins_anew_when_the_file_was_changed(
     importing.file.write_text(lines([more, *importing.customers]))
     assert not importing.finish().startswith("going on")
     assert contents(storage) == {more, *importing.customers}
+
+
+def test_file_that_is_changed_while_it_is_read_stops_the_import(
+    run: Run, storage: CustomerStorage, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearse = Import.rehearse
+
+    def rehearse_and_change(self: Import) -> None:
+        rehearse(self)
+        file.write_text(lines([ADA, GRACE, ALAN]))
+
+    monkeypatch.setattr(Import, "rehearse", rehearse_and_change)
+    result = run("import", file)
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: the file was changed while it was read; run the same command again to go on\n"
+    )
+    assert contents(storage) == set()
 
 
 def test_storage_that_is_lost_is_told_and_nothing_is_changed(

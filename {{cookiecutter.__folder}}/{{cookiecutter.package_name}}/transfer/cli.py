@@ -106,6 +106,8 @@ def import_from(
                     f"{source.name}: {work.counts.refused:,} wrong; nothing was changed"
                 )
         if not dry_run:
+            if not (source.is_stream or journal.works):
+                _say(f"{file}.importing cannot be written: if this is stopped, it will begin anew")
             with _one_line_errors(file, "run the same command again to go on"):
                 work.run(journal, start)
             journal.forget()

@@ -58,17 +58,17 @@ class Import:
     counts: Counts = field(default_factory=Counts)
     summary: Summary = field(default_factory=Summary)
     with_other_fields: int = 0
+    _task: Task = field(init=False)
     _is_empty: bool = False  # whether nobody was there when it began
 
-    @property
-    def task(self) -> Task:
-        """What makes it the same import as another one."""
+    def __post_init__(self) -> None:
+        """Note what makes it the same import as another one."""
         options = (self.on_conflict.value, str(self.keep_going), str(self.delete_others))
-        return Task(self.storage.place, self.source.version, options)
+        self._task = Task(self.storage.place, self.source.version, options)
 
     def last_checkpoint(self, journal: Journal) -> Checkpoint | None:
         """Where to go on, None if at the start: the last one imported must still be there."""
-        found = journal.read(self.task)
+        found = journal.read(self._task)
         return found if found and self.storage.get(found.last_id) is not None else None
 
     def rehearse(self) -> None:
@@ -109,18 +109,17 @@ class Import:
         """
         self.counts = start.counts if start else Counts()
         self._is_empty = self.storage.estimated_size() == 0
-        task = self.task
         with SpooledSet() as seen, self.progress("importing", self.source.size) as progress:
             reader = self._reader_from(start, seen)
             progress.go_on_from(reader.offset, reader.summary.customers)
             records = first_of_each(reader, seen) if self._must_remember else iter(reader)
             for batch in self._batches(records):
-                self._write(batch)
-                if self.task != task:
+                if self.source.version != self._task.version:
                     raise ImportStoppedError("the file was changed while it was read")
+                self._write(batch)
                 journal.write(
                     Checkpoint(
-                        task,
+                        self._task,
                         reader.offset,
                         reader.line,
                         reader.summary.customers,
