@@ -6,7 +6,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import ConfigError, Environment
-from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings
+from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings, key_pattern
 
 SENTINELS = {"REDIS_SENTINELS": "127.0.0.1:26379"}
 
@@ -88,6 +88,14 @@ def test_unset_sentinels_stop_the_start() -> None:
         ({"REDIS_TLS": "1", "REDIS_TLS_CA": __file__}, "REDIS_TLS_CA must be a file"),
         ({"REDIS_USERNAME": "service"}, "REDIS_PASSWORD must be set with REDIS_USERNAME"),
         (
+            {"REDIS_OTHER_KEY_PREFIX": "customer:"},
+            "REDIS_OTHER_KEY_PREFIX must differ from REDIS_KEY_PREFIX",
+        ),
+        (
+            {"REDIS_KEY_PREFIX": "", "REDIS_OTHER_KEY_PREFIX": ""},
+            "REDIS_OTHER_KEY_PREFIX must differ from REDIS_KEY_PREFIX",
+        ),
+        (
             {"REDIS_SENTINEL_USERNAME": "service"},
             "REDIS_SENTINEL_PASSWORD must be set with REDIS_SENTINEL_USERNAME",
         ),
@@ -120,6 +128,16 @@ def test_empty_prefix_stays_empty() -> None:
     assert settings().key_of("7") == "customer:7"
 
 
+def test_other_prefix_that_is_empty_is_not_one_that_is_unset() -> None:
+    assert settings().other_key_prefix is None
+    assert settings(REDIS_OTHER_KEY_PREFIX="").other_key_prefix == ""
+
+
+def test_place_names_the_other_prefix_if_there_is_one() -> None:
+    assert settings().place.endswith(", customer:*")
+    assert settings(REDIS_OTHER_KEY_PREFIX="old:").place.endswith(", customer:* and old:*")
+
+
 @pytest.mark.parametrize(
     ("prefix", "pattern"),
     [
@@ -129,7 +147,7 @@ def test_empty_prefix_stays_empty() -> None:
     ],
 )
 def test_pattern_takes_the_prefix_to_the_letter(prefix: str, pattern: str) -> None:
-    assert settings(REDIS_KEY_PREFIX=prefix).key_pattern == pattern
+    assert key_pattern(prefix) == pattern
 
 
 def test_trusted_certificates_of_the_system_are_used_without_a_ca(tmp_path: Path) -> None:

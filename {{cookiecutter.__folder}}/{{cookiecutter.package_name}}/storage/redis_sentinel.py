@@ -3,11 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import msgspec
 from flask import Flask
@@ -30,7 +30,8 @@ from . import (
 from .redis_check import check_cluster
 from .redis_errors import TooFewReplicasError, is_transient, reason
 from .redis_failover import failover_command
-from .redis_settings import RedisSettings
+from .redis_move import move_keys_command
+from .redis_settings import RedisSettings, key_pattern
 
 BATCH = 1000
 # A failover takes some two seconds: pausing longer between two looks only makes it longer.
@@ -47,16 +48,29 @@ T = TypeVar("T")
 _CUSTOMER = msgspec.json.Decoder(Customer)
 
 
-class _Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far a listing has come, in one run of one server: another one has another order."""
+class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How far a listing has come, in one run of one server: another one has another order.
+
+    Attributes:
+        run_id: The server's run; empty before the first SCAN.
+        scan_cursor: Where SCAN goes on; 0 at both ends of a turn.
+        pending: IDs that were found, and did not fit in the page.
+        turn: Which of the prefixes is gone through.
+    """
 
     run_id: str = ""
     scan_cursor: int = 0
-    pending: tuple[str, ...] = ()  # IDs that were found, and did not fit in the page
+    pending: tuple[str, ...] = ()
+    turn: int = 0
 
     @property
-    def at_end(self) -> bool:
+    def at_end_of_turn(self) -> bool:
+        """Whether SCAN has come to its end."""
         return bool(self.run_id) and self.scan_cursor == 0
+
+    def at_end(self, last_turn: int) -> bool:
+        """Whether SCAN has come to the end of the last turn."""
+        return self.at_end_of_turn and self.turn == last_turn
 
 
 class _Sentinels(Sentinel):
@@ -100,6 +114,11 @@ class RedisSentinelStorage(CustomerStorage):
     REDIS_WAIT_REPLICAS asks for hold it. Keys that hold something else are left alone.
     """
 
+    # The prefix that each turn of a listing goes through, and which turn is a listing's last.
+    _turns: Mapping[int, str]
+    _last_turn_of_page = 0
+    _last_turn_of_stream = 0
+
     def __init__(self, settings: RedisSettings, retry: RetryPolicy) -> None:
         """Use the cluster that the settings describe. Connects to nothing yet."""
         self._settings = settings
@@ -110,17 +129,25 @@ class RedisSentinelStorage(CustomerStorage):
             settings.master_name, self._sentinels, **settings.server_options
         )
         self._master = Redis.from_pool(self._pool)
+        self._turns = {0: settings.key_prefix}
         self._confirmed_at = 0.0
         self._logged_keys: set[bytes] = set()
 
     @classmethod
     def from_environment(cls, environment: Environment, retry: RetryPolicy) -> Self:
         """Use the cluster that the variables REDIS_… describe."""
-        return cls(RedisSettings.from_environment(environment), retry)
+        settings = RedisSettings.from_environment(environment)
+        if settings.other_key_prefix is not None:
+            from .redis_two_prefixes import RedisTwoPrefixStorage
+
+            return cast(Self, RedisTwoPrefixStorage(settings, retry))
+        return cls(settings, retry)
 
     def init_app(self, app: Flask) -> None:
-        """Add `flask storage failover`."""
-        app.cli.commands["storage"].add_command(failover_command(self._settings))  # type: ignore[attr-defined]
+        """Add `flask storage failover` and `flask storage move-keys`."""
+        storage: Any = app.cli.commands["storage"]
+        storage.add_command(failover_command(self._settings))
+        storage.add_command(move_keys_command)
 
     def redis_command(self, command: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `command`, and again after each error that passes by itself, such as a failover.
@@ -188,9 +215,9 @@ class RedisSentinelStorage(CustomerStorage):
         Those who are there all the time come once each, also if the master changes meanwhile. To
         that end the IDs that were seen are remembered, in a temporary file if they are many.
         """
-        position = _Position()
+        position = self._start()
         with SpooledSet() as seen:
-            while not position.at_end:
+            while not position.at_end(self._last_turn_of_stream):
                 position = self.redis_command(self._scan, position, BATCH)
                 fresh = [customer_id for customer_id in position.pending if seen.add(customer_id)]
                 for ids in in_batches(fresh, BATCH):
@@ -202,7 +229,7 @@ class RedisSentinelStorage(CustomerStorage):
 
         A customer may come twice when the master has changed since the page before.
         """
-        position = _Position() if cursor is None else _position_of(cursor)
+        position = self._start() if cursor is None else _position_of(cursor)
         found: list[Customer] = []
         count = limit
         while True:
@@ -211,7 +238,7 @@ class RedisSentinelStorage(CustomerStorage):
                 taken = limit - len(found)
                 found += self.redis_command(self._read, ids[:taken])
                 position = msgspec.structs.replace(position, pending=ids[taken:])
-            if position.at_end and not position.pending:
+            if position.at_end(self._last_turn_of_page) and not position.pending:
                 return Page(found, None)
             if len(found) == limit:
                 return Page(found, msgspec.json.encode(position).decode())
@@ -273,15 +300,8 @@ class RedisSentinelStorage(CustomerStorage):
         return found
 
     def _customer(self, customer_id: str, value: bytes) -> Customer | None:
-        """The customer that a text describes, None if it is no customer's."""
-        try:
-            try:
-                customer = _CUSTOMER.decode(value)
-                customer.check()
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                customer = Customer.from_json(value)  # ignores what else may be in the record
-        except InvalidCustomerError:
-            customer = None
+        """The customer that a text describes, None if it is not that one's."""
+        customer = customer_in(value)
         if customer is None or customer.customer_id != customer_id:
             self._log_foreign(self._settings.key_of(customer_id))
             return None
@@ -316,12 +336,16 @@ class RedisSentinelStorage(CustomerStorage):
 
     def _write(self, queue_writes: Callable[[Pipeline], object]) -> list[Any]:
         """Send writes until enough replicas hold them; their answers at the last attempt."""
+        return self._until_kept(lambda again: self._acknowledged(queue_writes, again=again))
+
+    def _until_kept(self, send: Callable[[bool], T]) -> T:
+        """Call `send` until it succeeds; it is told whether it was called before."""
         again = False
 
-        def attempt() -> list[Any]:
+        def attempt() -> T:
             nonlocal again
             is_first, again = not again, True
-            return self._acknowledged(queue_writes, again=not is_first)
+            return send(not is_first)
 
         try:
             return self.redis_command(attempt)
@@ -356,21 +380,39 @@ class RedisSentinelStorage(CustomerStorage):
             raise TooFewReplicasError
         return answers
 
-    def _scan(self, position: _Position, count: int) -> _Position:
-        """Go on with a listing; what was found is `pending`. Another server starts it anew."""
+    def _start(self) -> Position:
+        return Position(turn=min(self._turns))
+
+    def _scan(self, position: Position, count: int) -> Position:
+        """Go on with a listing; what was found is `pending`.
+
+        Another server starts it anew, and so does a turn that only another configuration has.
+        """
+        turn = position.turn + position.at_end_of_turn
+        if turn not in self._turns:
+            return self._scan(self._start(), count)
+        prefix = self._turns[turn]
+        run_id, scan_cursor, keys = self._scanned(prefix, position.scan_cursor, count)
+        if position.run_id not in ("", run_id):
+            return self._scan(self._start(), count)
+        return Position(run_id, scan_cursor, tuple(dict.fromkeys(self._ids_in(keys, prefix))), turn)
+
+    def _scanned(self, prefix: str, scan_cursor: int, count: int) -> tuple[str, int, list[bytes]]:
+        """The server's run, the next cursor, and keys that begin with a prefix."""
         with self._master.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
-            pipeline.scan(position.scan_cursor, match=self._settings.key_pattern, count=count)
-            info, (scan_cursor, keys) = pipeline.execute()
-        if position.scan_cursor and info["run_id"] != position.run_id:
-            return self._scan(_Position(), count)
-        ids = tuple(dict.fromkeys(filter(None, map(self._id_of, keys))))
-        return _Position(info["run_id"], scan_cursor, ids)
+            pipeline.scan(scan_cursor, match=key_pattern(prefix), count=count)
+            info, (next_cursor, keys) = pipeline.execute()
+        return info["run_id"], next_cursor, keys
 
-    def _id_of(self, key: bytes) -> str | None:
+    def _ids_in(self, keys: Sequence[bytes], prefix: str) -> list[str]:
+        """The IDs in customers' keys."""
+        return [found for key in keys if (found := self._id_in(key, prefix)) is not None]
+
+    def _id_in(self, key: bytes, prefix: str) -> str | None:
         """The ID in a key, None if it is no customer's key."""
         try:
-            return check_customer_id(key[len(self._settings.key_prefix.encode()) :].decode())
+            return check_customer_id(key[len(prefix.encode()) :].decode())
         except ValueError:
             self._log_foreign(key)
             return None
@@ -383,9 +425,22 @@ class RedisSentinelStorage(CustomerStorage):
             log.warning("left alone, as it holds no customer: the key %r", key)
 
 
-def _position_of(cursor: str) -> _Position:
+def customer_in(value: bytes) -> Customer | None:
+    """The customer that a text describes, None if it is no customer's."""
     try:
-        position = msgspec.json.decode(cursor, type=_Position)
+        try:
+            customer = _CUSTOMER.decode(value)
+            customer.check()
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            customer = Customer.from_json(value)  # ignores what else may be in the record
+    except InvalidCustomerError:
+        return None
+    return customer
+
+
+def _position_of(cursor: str) -> Position:
+    try:
+        position = msgspec.json.decode(cursor, type=Position)
         for customer_id in position.pending:
             check_customer_id(customer_id)
     except (msgspec.MsgspecError, ValueError):

@@ -18,6 +18,7 @@ ONCE = Retry(NoBackoff(), 0)
 _FORM = "REDIS_SENTINELS must be host:port,host:port with IPv6 addresses in brackets"
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
 _GLOB = re.compile(r"[*?\[\]\\^-]")
+_UNSET = "\0"  # which no variable can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class RedisSettings:
         sentinels: Host and port of each sentinel.
         master_name: What the sentinels call the master.
         key_prefix: What each customer's key begins with.
+        other_key_prefix: What it may begin with, too, while keys are moved; else None.
         wait_replicas: How many replicas must hold a write before it is acknowledged.
         wait_ms: How many milliseconds to wait for them at each attempt.
         server_options: redis-py's options for connections to the master.
@@ -37,6 +39,7 @@ class RedisSettings:
     sentinels: tuple[tuple[str, int], ...]
     master_name: str
     key_prefix: str
+    other_key_prefix: str | None
     wait_replicas: int
     wait_ms: int
     server_options: dict[str, Any] = field(repr=False)
@@ -52,6 +55,11 @@ class RedisSettings:
         wait_ms = environment.count("REDIS_WAIT_MS", 100)
         if not 1 <= wait_ms <= 60_000:
             raise ConfigError("REDIS_WAIT_MS must be a whole number from 1 to 60000")
+        key_prefix = environment.exact("REDIS_KEY_PREFIX", "customer:")
+        # Empty is a prefix, too: that of keys which are bare IDs.
+        other = environment.exact("REDIS_OTHER_KEY_PREFIX", _UNSET)
+        if other == key_prefix:
+            raise ConfigError("REDIS_OTHER_KEY_PREFIX must differ from REDIS_KEY_PREFIX")
         common = {
             "socket_connect_timeout": SOCKET_SECONDS,
             "driver_info": None,  # saves two commands for each connection
@@ -60,7 +68,8 @@ class RedisSettings:
         return cls(
             sentinels=tuple(_addresses(environment.text("REDIS_SENTINELS", ""))),
             master_name=environment.text("REDIS_MASTER_NAME", "mymaster"),
-            key_prefix=environment.exact("REDIS_KEY_PREFIX", "customer:"),
+            key_prefix=key_prefix,
+            other_key_prefix=None if other == _UNSET else other,
             wait_replicas=environment.count("REDIS_WAIT_REPLICAS", 1),
             wait_ms=wait_ms,
             server_options={
@@ -82,16 +91,23 @@ class RedisSettings:
         """Which cluster it is, and where in it the customers are, without secrets."""
         sentinels = ",".join(f"{host}:{port}" for host, port in self.sentinels)
         keyspace = self.server_options["db"]
-        return f"{self.master_name} of {sentinels}, keyspace {keyspace}, {self.key_prefix}*"
+        keys = " and ".join(f"{prefix}*" for prefix in self.key_prefixes)
+        return f"{self.master_name} of {sentinels}, keyspace {keyspace}, {keys}"
 
     @property
-    def key_pattern(self) -> str:
-        """What SCAN finds the customers' keys by (https://redis.io/commands/keys)."""
-        return _GLOB.sub(r"\\\g<0>", self.key_prefix) + "*"
+    def key_prefixes(self) -> tuple[str, ...]:
+        """What customers' keys may begin with, that of new ones first."""
+        other = self.other_key_prefix
+        return (self.key_prefix,) if other is None else (self.key_prefix, other)
 
     def key_of(self, customer_id: str) -> str:
         """The key of a customer."""
         return self.key_prefix + customer_id
+
+
+def key_pattern(prefix: str) -> str:
+    """What SCAN finds the keys by that begin with a prefix (https://redis.io/commands/keys)."""
+    return _GLOB.sub(r"\\\g<0>", prefix) + "*"
 
 
 def _addresses(text: str) -> Iterator[tuple[str, int]]:
