@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from redis import AuthenticationError, Redis, RedisError
@@ -41,7 +42,8 @@ SERVICE_PASSWORD = "secret-of-the-service"  # noqa: S105
 def blocks(heading: str, language: str = "console") -> list[str]:
     """The blocks of a section of the document, without those of the sections below it."""
     (section,) = re.findall(rf"^##+ {heading}\n(.*?)(?:^##|\Z)", DOCUMENT, re.DOTALL | re.MULTILINE)
-    return re.findall(rf"^```{language}\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", section, re.DOTALL | re.MULTILINE)
+    return [dedent(block) for block in found]
 
 
 # Sentinels look for replicas each 10 s; Redis before 7.0 cannot be told another time.
@@ -452,6 +454,52 @@ def test_writes_go_on_without_replicas_if_the_operator_wants_it(
     assert answer.status_code == 200
     settings = cluster.master().client().config_get("min-replicas-to-write")
     assert settings == {"min-replicas-to-write": "1"}
+
+
+def test_bare_keys_are_moved_while_the_service_s_user_writes_all_the_time(
+    user: dict[str, str], cluster: Cluster, operator: Operator
+) -> None:
+    see, permit, move = blocks("Move bare keys under a prefix")
+    (shown,) = blocks("Move bare keys under a prefix", "text")
+    first, second, last = (
+        {**user, **dict(re.findall("^(.*?)=(.*)$", block, re.MULTILINE))}
+        for block in blocks("Move bare keys under a prefix", "ini")
+    )
+    as_user = "".join(f"export {name}={value}\n" for name, value in user.items())
+    master = cluster.master().client()
+    master.flushall()
+    others = {"a list": "customer:list", "a set": "tags", "a text": "session:9"}
+    master.rpush(others["a list"], "x")
+    master.sadd(others["a set"], "x")
+    master.set(others["a text"], "x")
+    operator.runs(USER.replace("~customer:*", "~*"), SERVICE_PASSWORD=SERVICE_PASSWORD)
+    with service({**user, "REDIS_KEY_PREFIX": ""}, **NO_RETRIES) as wait_for_writes:
+        assert operator.runs(as_user + see).endswith("3 keys that hold no customer are left\n")
+        operator.runs(permit)
+        with service(first, **NO_RETRIES):
+            wait_for_writes()
+    with service(first, **NO_RETRIES), service(second, **NO_RETRIES) as wait_for_writes:
+        wait_for_writes()
+    there = listed_by(second)
+    assert len(there) >= 80
+    with service(second, **NO_RETRIES):
+        printed = operator.runs(as_user + move)
+    assert re.sub("moved [0-9,]+", "moved 1,000", printed) == shown
+    with service(second, **NO_RETRIES), service(last, **NO_RETRIES) as wait_for_writes:
+        wait_for_writes()
+    with service(last, **NO_RETRIES):
+        operator.runs(USER, SERVICE_PASSWORD=SERVICE_PASSWORD)
+    assert there <= listed_by(last)
+    left = {key.decode() for key in master.scan_iter()} - set(others.values())
+    assert all(key.startswith("customer:") for key in left)
+
+
+def listed_by(environ: dict[str, str]) -> set[str]:
+    config = Config.from_environ(environ)
+    with closing(
+        RedisSentinelStorage.from_environment(config.environment, config.retry)
+    ) as storage:
+        return {one.customer_id for batch in storage.stream() for one in batch}
 
 
 def test_each_block_of_commands_is_run_here() -> None:
