@@ -124,6 +124,18 @@ def test_value_that_is_no_customer_is_left_alone(
     assert master.get("customer:7") == (value if isinstance(value, bytes) else value.encode())
 
 
+def test_add_many_replaces_text_that_is_no_customer_and_refuses_another_type(
+    storage: CustomerStorage, master: redis.Redis
+) -> None:
+    master.set("customer:1", "hello")
+    assert storage.add_many([ADA]) == []
+    assert storage.get("1") == ADA
+    master.rpush("customer:2", "x")
+    with pytest.raises(StorageUnavailableError, match="WRONGTYPE"):
+        storage.add_many([Customer("2", "Alan", "Turing")])
+    assert master.lrange("customer:2", 0, -1) == [b"x"]
+
+
 def test_key_of_another_type_is_left_alone(
     storage: CustomerStorage, master: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:

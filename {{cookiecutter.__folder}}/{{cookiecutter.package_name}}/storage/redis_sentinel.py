@@ -197,13 +197,20 @@ class RedisSentinelStorage(CustomerStorage):
     def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
         """Add those customers whose IDs are not there; those who are there and differ from them.
 
-        A key that holds something else is left alone.
+        What holds no customer does not count as there: `set_many` says what becomes of it.
         """
+        in_the_way = []
         for batch in in_batches(customers, BATCH):
-            self._write(partial(self._add, batch))
-        wanted = set(customers)
-        there = self.get_many([customer.customer_id for customer in customers])
-        return [customer for customer in there if customer not in wanted]
+            answers = self._write(partial(self._add, batch))
+            added = zip(batch, answers, strict=False)  # there may be one more answer
+            in_the_way += self._others([customer for customer, done in added if not done])
+        return in_the_way
+
+    def _others(self, customers: Sequence[Customer]) -> list[Customer]:
+        """Who is there and differs from some customers who were not added, as their keys exist."""
+        there = {c.customer_id: c for c in self.get_many([c.customer_id for c in customers])}
+        self.set_many([customer for customer in customers if customer.customer_id not in there])
+        return [there[c.customer_id] for c in customers if there.get(c.customer_id, c) != c]
 
     def delete_many(self, customer_ids: Sequence[str]) -> int:
         """Delete customers; how many of them were there. No key that holds something else is."""
@@ -221,7 +228,7 @@ class RedisSentinelStorage(CustomerStorage):
                 position = self.redis_command(self._scan, position, BATCH)
                 fresh = [customer_id for customer_id in position.pending if seen.add(customer_id)]
                 for ids in in_batches(fresh, BATCH):
-                    if found := self.redis_command(self._read, ids):
+                    if found := self.redis_command(self._listed, ids):
                         yield found
 
     def page(self, limit: int, cursor: str | None) -> Page:
@@ -236,7 +243,7 @@ class RedisSentinelStorage(CustomerStorage):
             while position.pending and len(found) < limit:
                 ids = position.pending
                 taken = limit - len(found)
-                found += self.redis_command(self._read, ids[:taken])
+                found += self.redis_command(self._listed, ids[:taken])
                 position = msgspec.structs.replace(position, pending=ids[taken:])
             if position.at_end(self._last_turn_of_page) and not position.pending:
                 return Page(found, None)
@@ -281,15 +288,17 @@ class RedisSentinelStorage(CustomerStorage):
 
     def _read(self, ids: Iterable[str]) -> list[Customer]:
         """Those of some customers who are there."""
-        keys = {customer_id: self._settings.key_of(customer_id) for customer_id in ids}
-        found = []
-        missing = []
-        values: Any = self._master.mget(keys.values())
-        for customer_id, value in zip(keys, values, strict=True):
-            if value is None:
-                missing.append(keys[customer_id])
-            elif customer := self._customer(customer_id, value):
-                found.append(customer)
+        ids = list(ids)
+        values: Any = self._master.mget([self._settings.key_of(customer_id) for customer_id in ids])
+        read = zip(ids, values, strict=True)
+        found = (self._customer(one, text) for one, text in read if text is not None)
+        return [customer for customer in found if customer]
+
+    def _listed(self, ids: Sequence[str]) -> list[Customer]:
+        """Those of some customers, whose keys were just seen, who are there."""
+        found = self._read(ids)
+        there = {customer.customer_id for customer in found}
+        missing = [self._settings.key_of(one) for one in ids if one not in there]
         if missing:
             with self._master.pipeline(transaction=False) as pipeline:
                 for key in missing:

@@ -81,10 +81,7 @@ class RedisTwoPrefixStorage(RedisSentinelStorage):
             self._change(list(wanted), plan)
 
     def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
-        """Add those customers whose IDs are not there; those who are there and differ from them.
-
-        A key that holds something else is left alone.
-        """
+        """Add those customers whose IDs are not there; those who are there and differ from them."""
         wanted = {customer.customer_id: customer for customer in customers}
 
         def plan(ids: Sequence[str], held: Held) -> Commands:
@@ -96,8 +93,7 @@ class RedisTwoPrefixStorage(RedisSentinelStorage):
 
         for ids in in_batches(wanted, BATCH):
             self._change(ids, plan)
-        there = self.get_many(list(wanted))
-        return [customer for customer in there if customer != wanted[customer.customer_id]]
+        return self._others(list(wanted.values()))
 
     def delete_many(self, customer_ids: Sequence[str]) -> int:
         """Delete customers; how many of them were there. No key that holds something else is."""
