@@ -97,4 +97,4 @@ def test_env_example_lists_exactly_the_variables_that_are_read(environ: dict[str
     recorder = Recorder(environ)
     create_app(recorder)
     example = (PROJECT / ".env.example").read_text()
-    assert set(re.findall("^([A-Z_]+)=", example, re.MULTILINE)) == recorder.asked
+    assert set(re.findall("^(?:# )?([A-Z_]+)=", example, re.MULTILINE)) == recorder.asked
