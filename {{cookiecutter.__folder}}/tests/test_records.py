@@ -175,7 +175,7 @@ BAD_LINES = {
     '{"customerID":7,"firstName":"","lastName":""}': "line 1: customerID must be a string",
     '{"customerID":"a/b","firstName":"","lastName":""}': f'line 1, "a/b": {SLASH}',
     '{"customerID":"\\u001b[2J","firstName":"","lastName":""}': f'line 1, "\\u001b[2J": {SLASH}',
-    '{"customerID":"1",}': ("line 1: column 19: Expecting property name enclosed in double quotes"),
+    '{"customerID":"1" 2}': "line 1: column 19: Expecting ',' delimiter",
     "{'customerID':'1'}": "line 1: column 2: Expecting property name enclosed in double quotes",
     '{"customerID":NaN}': "line 1: NaN is not JSON",
     "[" * 60_000: "line 1: nested too deeply",
