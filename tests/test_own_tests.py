@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .bake import Bake
+from .bake import Bake, tool
 from .conftest import BACKENDS, COMBINATIONS, LAMBDA, Render
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def test_own_tests_pass(installed: Callable[[str], Bake], name: str) -> None:
 
 @pytest.mark.parametrize("name", LAMBDA)
 def test_own_tests_for_lambda_pass(installed: Callable[[str], Bake], name: str) -> None:
-    done = installed(name).run(".venv/bin/pytest", *ON_LAMBDA)
+    done = installed(name).run(tool("uv"), "run", "--no-sync", "pytest", *ON_LAMBDA)
     assert PASSED.fullmatch(done.stdout.splitlines()[-1]), done.stdout
 
 
