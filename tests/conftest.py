@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,14 +43,16 @@ BACKENDS = ("default", "changed", "redis", "sql", *LAMBDA)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_ends_what_is_started() -> None:
-    """Let servers heed SIGINT also where the tests run in the background of a script.
+def _signals_end_what_is_started() -> None:
+    """Let servers heed SIGINT and SIGHUP also where the tests run in the background of a script.
 
     A shell lets such a job, and all that it starts, ignore SIGINT (POSIX, 2.11 Signals and Error
-    Handling).
+    Handling), and nohup lets it ignore SIGHUP.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
