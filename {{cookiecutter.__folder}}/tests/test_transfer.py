@@ -447,8 +447,8 @@ def test_file_that_is_changed_while_it_is_read_stops_the_import(
 ) -> None:
     rehearse = Import.rehearse
 
-    def rehearse_and_change(self: Import) -> None:
-        rehearse(self)
+    def rehearse_and_change(self: Import, *, ask: bool) -> None:
+        rehearse(self, ask=ask)
         file.write_text(lines([ADA, GRACE, ALAN]))
 
     monkeypatch.setattr(Import, "rehearse", rehearse_and_change)

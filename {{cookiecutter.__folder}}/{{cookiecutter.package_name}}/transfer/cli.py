@@ -100,7 +100,8 @@ def import_from(
         if start:
             _say(f"going on behind the {counted(start.customers)} of an import that was stopped")
         elif dry_run or not keep_going:
-            work.rehearse()
+            # If nobody can be in the way, the storage is asked only while it is written to.
+            work.rehearse(ask=dry_run or work.on_conflict is OnConflict.FAIL)
             if work.counts.refused and not (dry_run and keep_going):
                 raise click.ClickException(
                     f"{source.name}: {work.counts.refused:,} wrong; nothing was changed"

@@ -71,8 +71,11 @@ class Import:
         found = journal.read(self._task)
         return found if found and self.storage.get(found.last_id) is not None else None
 
-    def rehearse(self) -> None:
+    def rehearse(self, *, ask: bool) -> None:
         """Read and check the whole file, and count what `run` would do; changes nothing.
+
+        Args:
+            ask: Whether to ask the storage who is there, too.
 
         Raises:
             StorageUnavailableError: The storage cannot be asked who is there.
@@ -83,14 +86,14 @@ class Import:
         reader = self.source.reader()
         with SpooledSet() as seen, self.progress("checking", self.source.size) as progress:
             for batch in self._batches(first_of_each(reader, seen)):
-                missing, others = self._sorted_out(batch)
+                missing, others = self._sorted_out(batch) if ask else (list(batch), [])
                 self.counts.added += len(missing)
                 if self.on_conflict is OnConflict.OVERWRITE:
                     self.counts.replaced += len(others)
                 else:
                     self._leave(batch, others)
                 progress.show(reader.offset, reader.summary.customers)
-            if self.delete_others:
+            if self.delete_others and ask:
                 self.counts.deleted = sum(1 for _ in self._who_is_not_in(seen))
         self._note(reader)
 
