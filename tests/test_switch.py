@@ -304,7 +304,7 @@ def test_page_followed_back_with_what_was_written_since(
     assert sorted(place(project, old_variables).run("list").splitlines()) == sorted(now)
 
 
-@pytest.mark.parametrize("way", ["With one pause", "With a shorter pause"])
+@pytest.mark.parametrize("way", ["With one pause", "By catching up"])
 @pytest.mark.parametrize("switch", [("json", "sql")], indirect=True)
 def test_page_followed_while_the_service_stays_up(
     reader: Reader, project: Project, old_variables: Mapping[str, str], way: str
