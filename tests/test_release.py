@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from .bake import TEMPLATE, run_in
-from .updating import HEADING, append_to, git, release_commits, replace_in
+from .updating import (
+    HEADING,
+    append_to,
+    git,
+    release_commits,
+    release_commits_here,
+    replace_in,
+)
 
 CHANGELOG = """# Changelog
 
@@ -57,7 +64,7 @@ def test_version_is_that_of_the_last_release() -> None:
 
 
 def test_each_tag_is_where_its_release_came_into_the_changelog() -> None:
-    for version, commit in release_commits().items():
+    for version, commit in release_commits_here().items():
         assert re.fullmatch("[0-9a-f]{40}", commit)
         if git(TEMPLATE, "tag", "--list", f"v{version}"):
             assert git(TEMPLATE, "rev-parse", f"v{version}^{{commit}}") == commit
