@@ -64,6 +64,21 @@ def fail(cluster: Cluster) -> Iterator[Callable[[], object]]:
 
 
 @pytest.fixture
+def frozen_replicas(cluster: Cluster) -> Iterator[Callable[[], None]]:
+    """Freezes the replicas; what it gives thaws them."""
+    replicas = cluster.replicas()
+
+    def thaw() -> None:
+        for replica in replicas:
+            cluster.thaw(replica)
+
+    for replica in replicas:
+        cluster.freeze(replica)
+    yield thaw
+    thaw()
+
+
+@pytest.fixture
 def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
     """Opens the storage; each call as another process would."""
 

@@ -275,21 +275,6 @@ def test_answered_write_is_on_a_replica(cluster: Cluster, storage: CustomerStora
         assert any(written in replica.client().get("customer:1") for replica in cluster.replicas())  # type: ignore[operator]
 
 
-@pytest.fixture
-def frozen_replicas(cluster: Cluster) -> Iterator[Callable[[], None]]:
-    """Freezes the replicas; what it gives thaws them."""
-    replicas = cluster.replicas()
-
-    def thaw() -> None:
-        for replica in replicas:
-            cluster.thaw(replica)
-
-    for replica in replicas:
-        cluster.freeze(replica)
-    yield thaw
-    thaw()
-
-
 @pytest.mark.usefixtures("frozen_replicas")
 def test_write_that_no_replica_holds_is_not_acknowledged(open_with: Open) -> None:
     storage = open_with(RETRY_DEADLINE_SECONDS="0.3")

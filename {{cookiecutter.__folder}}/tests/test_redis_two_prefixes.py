@@ -308,21 +308,6 @@ def test_each_deletion_counts_for_one_of_those_who_delete_at_the_same_time(
 # Acknowledgement
 
 
-@pytest.fixture
-def frozen_replicas(cluster: Cluster) -> Iterator[Callable[[], None]]:
-    """Freezes the replicas; what it gives thaws them."""
-    replicas = cluster.replicas()
-
-    def thaw() -> None:
-        for replica in replicas:
-            cluster.thaw(replica)
-
-    for replica in replicas:
-        cluster.freeze(replica)
-    yield thaw
-    thaw()
-
-
 @pytest.mark.parametrize("write", ["set", "add", "delete", "move"])
 def test_write_is_answered_when_a_replica_holds_it(
     storage: RedisTwoPrefixStorage,

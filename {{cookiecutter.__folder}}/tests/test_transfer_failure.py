@@ -1,6 +1,5 @@
 """Moving customers while a server of the storage fails."""
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,6 +10,8 @@ from flask import Flask
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.transfer.progress import Progress
+
+from .test_transfer import lines
 
 CUSTOMERS = [Customer(f"{number:05}", f"First {number}", "Läst") for number in range(20_000)]
 
@@ -54,19 +55,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, fail: Callable[[], object]) -> None
 def file(tmp_path: Path) -> Path:
     """A file of many customers."""
     file = tmp_path / "many.jsonl"
-    file.write_text(
-        "".join(
-            json.dumps(
-                {
-                    "customerID": customer.customer_id,
-                    "firstName": customer.first_name,
-                    "lastName": customer.last_name,
-                }
-            )
-            + "\n"
-            for customer in CUSTOMERS
-        )
-    )
+    file.write_text(lines(CUSTOMERS))
     return file
 
 
