@@ -61,7 +61,7 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
         try:
             if _coordinates(sentinel):
                 _send_failover(sentinel, settings.master_name, "COORDINATED")
-                return old, _new_master(agreeing, old)
+                return old, _new_master(agreeing, old, master)
             master.client_pause(PAUSE_SECONDS * 1000, all=False)
             try:
                 _wait_for_replicas(settings, master)
@@ -71,13 +71,7 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
                 master.client_unpause()
                 raise
             # From here on the pause ends only when there is a new master, or by itself.
-            new = _new_master(agreeing, old)
-            # Else the old one answers reads as a master for some 10 s more, until a sentinel sees
-            # to it, and what is written to the new one is missing in its answers.
-            with master.pipeline(transaction=False) as pipeline:
-                pipeline.replicaof(*new)
-                pipeline.client_kill_filter(_type="normal", skipme=True)
-                pipeline.execute()
+            new = _new_master(agreeing, old, master)
             master.client_unpause()
             return old, new
         except ResponseError as error:
@@ -125,12 +119,22 @@ def _send_failover(sentinel: Redis, *arguments: str) -> None:
     sentinel.execute_command("SENTINEL FAILOVER", *arguments)  # type: ignore[no-untyped-call]
 
 
-def _new_master(settings: RedisSettings, old: Address) -> Address:
-    """Wait until any of the sentinels names another master; its address."""
+def _new_master(settings: RedisSettings, old: Address, old_master: Redis) -> Address:
+    """Wait until all sentinels name another master; its address.
+
+    As soon as one does, the old one follows it; else the sentinels would see to that some 10 s
+    later. Until all do, the old one's clients are sent away again and again: they may be sent back
+    to it, and it may answer reads without what others have written to the new one.
+    """
     give_up_at = time.monotonic() + HANDOVER_SECONDS
     while time.monotonic() < give_up_at:
-        for view in ask_sentinels(settings):
-            if view.master not in (old, None):
-                return view.master
+        named = {view.master for view in ask_sentinels(settings) if view.master}
+        for new in named - {old}:
+            with old_master.pipeline(transaction=False) as pipeline:
+                pipeline.replicaof(*new)
+                pipeline.client_kill_filter(_type="normal", skipme=True)
+                pipeline.execute()
+            if named == {new}:
+                return new
         time.sleep(POLL_SECONDS)
     raise StorageUnavailableError(f"no replica took over from {text(old)} in time")
