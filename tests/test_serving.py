@@ -110,7 +110,7 @@ def test_malformed_variable_stops_the_start_with_one_line(
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
     assert len(lines) == 1
-    named = "ALLOW_ANONYMOUS" if variable == "APP_ENV" else variable
+    named = "API_KEYS" if variable == "APP_ENV" else variable
     assert re.fullmatch(f"configuration: {named} must be .*", lines[0])
 
 

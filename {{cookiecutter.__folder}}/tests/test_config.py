@@ -40,6 +40,7 @@ def test_variables_are_read() -> None:
         {
             "APP_ENV": "production",
             "ALLOW_ANONYMOUS": "1",
+            "CORS_ORIGINS": "https://a.example, http://[::1]:3000",
             "READ_ONLY": "1",
             "LOG_LEVEL": "DEBUG",
             "RETRY_DEADLINE_SECONDS": " 2.5 ",
@@ -48,6 +49,7 @@ def test_variables_are_read() -> None:
         }
     )
     assert config.production
+    assert list(config.cors_origins) == ["https://a.example", "http://[::1]:3000"]
     assert config.read_only
     assert config.log_level == "DEBUG"
     assert (config.retry.deadline, config.retry.backoff) == (2.5, 0.01)
@@ -64,6 +66,13 @@ def test_empty_variable_counts_as_unset() -> None:
         ("APP_ENV", "prod"),
         ("APP_ENV", "Production"),
         ("ALLOW_ANONYMOUS", "yes"),
+        ("API_KEYS", "too-short"),
+        ("API_KEYS", "0123456789abcdef,"),
+        ("API_KEYS", "0123456789abcdef 0"),
+        ("API_KEYS", "0123456789abcdefé"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "a.example"),
         ("LOG_LEVEL", "loud"),
         ("RETRY_DEADLINE_SECONDS", "0"),
         ("RETRY_DEADLINE_SECONDS", "-1"),
@@ -89,8 +98,17 @@ def test_malformed_variable_is_refused_by_name_and_not_repeated(
 
 
 def test_production_without_a_word_about_access_does_not_start(environ: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="ALLOW_ANONYMOUS must be 1"):
+    with pytest.raises(ConfigError, match=r"API_KEYS must be set .* or ALLOW_ANONYMOUS be 1"):
         create_app({**environ, "APP_ENV": "production"})
+
+
+def test_keys_and_everybody_do_not_go_together(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="ALLOW_ANONYMOUS must be 0 with API_KEYS"):
+        create_app({**environ, "ALLOW_ANONYMOUS": "1", "API_KEYS": "0123456789abcdef"})
+
+
+def test_key_does_not_show_in_the_configuration() -> None:
+    assert "0123456789abcdef" not in repr(Config.from_environ({"API_KEYS": "0123456789abcdef"}))
 
 
 def test_env_example_lists_exactly_the_variables_that_are_read(environ: dict[str, str]) -> None:

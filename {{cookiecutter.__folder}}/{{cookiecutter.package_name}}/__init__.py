@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from . import api, commands, errors, health, logs
+from . import api, auth, commands, cors, errors, health, logs
 from .config import Config
 from .middleware import RequestMiddleware
 from .retry import RetryPolicy
@@ -34,6 +34,8 @@ def create_app(
     storage = Storage.from_environment(config.environment, config.retry)
     app.extensions["customer_storage"] = storage
 
+    cors.register(app, config.cors_origins)
+    auth.register(app, auth.ApiKeys(config.api_keys))
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)
     errors.register(app)

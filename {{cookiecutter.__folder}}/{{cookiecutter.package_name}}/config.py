@@ -1,14 +1,19 @@
 """The configuration: environment variables, read once, validated and typed."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from .retry import RetryPolicy
 
 MOST_SECONDS = 86_400
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+# What may stand in a header (RFC 6750, section 2.1), and is long enough not to be guessed.
+_API_KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,256}=*")
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 D = TypeVar("D")
 
@@ -50,6 +55,26 @@ class Environment:
         """
         return self.choice(name, ("0", "1"), "0") == "1"
 
+    def listed(self, name: str, form: re.Pattern[str], described: str) -> list[str]:
+        """What is separated by commas.
+
+        Args:
+            name: The variable.
+            form: What each entry must match.
+            described: That form, for a person.
+
+        Raises:
+            ConfigError: An entry does not.
+        """
+        text = self.text(name, "")
+        entries = [entry.strip() for entry in text.split(",")] if text else []
+        for number, entry in enumerate(entries, start=1):
+            if not form.fullmatch(entry):
+                raise ConfigError(
+                    f"{name} must be {described}, separated by commas; entry {number} is not"
+                )
+        return entries
+
     def seconds(self, name: str, default: float) -> float:
         """A number of seconds above 0 and up to a day.
 
@@ -87,6 +112,8 @@ class Config:
 
     production: bool
     read_only: bool
+    api_keys: Sequence[str] = field(repr=False)
+    cors_origins: Sequence[str]
     log_level: str
     retry: RetryPolicy
     environment: Environment
@@ -109,14 +136,24 @@ class Config:
             environment.choice("APP_ENV", ("development", "production"), "development")
             == "production"
         )
-        if not environment.flag("ALLOW_ANONYMOUS") and production:
+        api_keys = environment.listed(
+            "API_KEYS", _API_KEY, "keys of at least 16 letters, digits and -._~+/ each"
+        )
+        anonymous = environment.flag("ALLOW_ANONYMOUS")
+        if production and not api_keys and not anonymous:
             raise ConfigError(
-                "ALLOW_ANONYMOUS must be 1 with APP_ENV=production: this service lets every caller "
-                "in, so say that something in front of it decides who may call"
+                "API_KEYS must be set with APP_ENV=production, or ALLOW_ANONYMOUS be 1 to say that "
+                "something in front of the service decides who may call"
             )
+        if api_keys and anonymous:
+            raise ConfigError("ALLOW_ANONYMOUS must be 0 with API_KEYS")
         return cls(
             production=production,
             read_only=environment.flag("READ_ONLY"),
+            api_keys=api_keys,
+            cors_origins=environment.listed(
+                "CORS_ORIGINS", _ORIGIN, "origins such as https://example.org"
+            ),
             log_level=environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
             retry=retry_policy(
                 deadline=environment.seconds("RETRY_DEADLINE_SECONDS", 10),
