@@ -115,6 +115,7 @@ CHOICES = (
     Choice("{{ cookiecutter.package_name }}/storage/sql_on_lambda.py", "__run", "lambda_sql"),
     Choice(".github", "ci", "github"),
     Choice(".gitlab-ci.yml", "ci", "gitlab"),
+    Choice("renovate.json", "ci", "gitlab"),
     Choice("LICENSE.MIT", "license", "MIT", "LICENSE"),
     Choice("LICENSE.BSD-3-Clause", "license", "BSD-3-Clause", "LICENSE"),
     Choice("LICENSE.Apache-2.0", "license", "Apache-2.0", "LICENSE"),

@@ -23,6 +23,7 @@ import yaml
 TEMPLATE = Path(__file__).parents[1]
 MADE_BY_TOOLS = frozenset(
     (
+        ".coverage",
         ".hypothesis",
         ".mypy_cache",
         ".pytest_cache",

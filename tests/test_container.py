@@ -1,5 +1,6 @@
 """Each rendering's Dockerfile and compose.yaml: checked, and done without a container engine."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,51 @@ def test_image_has_no_tools_of_development_and_is_compiled(image: Image) -> None
 def test_command_line_works_in_the_container(image: Image, storage_environ: dict[str, str]) -> None:
     done = image.run(["flask", "customers", "list"], API_KEYS=KEY, **storage_environ)
     assert done.returncode == 0, done.stderr
+
+
+ENGINE = """#!/bin/sh
+# Stands for `docker` where the container runs already.
+echo "$*" >> "$CALLS"
+case $* in
+  "compose exec -T service "*) shift 4 && cd "$APP" && exec "$@" ;;
+esac
+"""
+
+
+@pytest.mark.slow
+def test_check_of_the_containers_uses_the_service_and_leaves_nothing(
+    backend: Bake, image: Image, storage_environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "docker").write_text(ENGINE)
+    (tmp_path / "docker").chmod(0o755)
+    with image.start(ALLOW_ANONYMOUS="1", **storage_environ) as container:
+        # Its own port is that of the container.
+        script = backend.read("check_container.sh")
+        script = script.replace("PORT=5099", f"PORT={container.variables['PORT']}")
+        script = script.replace('cd "$(dirname "$0")"', "")
+        environ = {
+            "APP": str(image.path("/app")),
+            "CALLS": str(tmp_path / "calls"),
+            "PATH": f"{tmp_path}:{image.environ['PATH']}",
+        }
+        done = backend.run("sh", "-c", script, environ=environ)
+    assert done.returncode == 0, done.stderr
+    assert '200 {"customerID"' in done.stdout
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[0].startswith("compose up --build --wait ")
+    assert calls[-1].startswith("compose down --volumes ")
+
+
+@pytest.mark.slow
+def test_check_of_the_containers_fails_where_the_service_does(
+    backend: Bake, tmp_path: Path
+) -> None:
+    (tmp_path / "docker").write_text(ENGINE.replace("esac", '  *" up "*) exit 1 ;;\nesac'))
+    (tmp_path / "docker").chmod(0o755)
+    environ = {"CALLS": str(tmp_path / "calls"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert backend.run("./check_container.sh", environ=environ).returncode == 1
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call.split()[1] for call in calls] == ["up", "logs", "down"]
 
 
 @pytest.mark.slow

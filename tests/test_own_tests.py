@@ -1,5 +1,6 @@
 """Each rendering passes its own checks, in its own environment, as its team runs them."""
 
+import os
 import re
 import shutil
 import sys
@@ -52,6 +53,36 @@ def test_project_for_lambda_shares_its_other_files_with_the_one_without(
     assert set(plain.files()) < set(lambda_project.files())
     changed = {file for file in plain.files() if plain.read(file) != lambda_project.read(file)}
     assert changed <= LAMBDA_CHANGES
+
+
+def test_part_of_the_own_tests_may_run_alone(installed: Callable[[str], Bake]) -> None:
+    done = installed("default").run(tool("uv"), "run", "pytest", "tests/test_retry.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["default", "sql-lambda"])
+def test_commit_is_checked_by_the_hooks(
+    installed: Callable[[str], Bake], tmp_path: Path, name: str
+) -> None:
+    backend = installed(name)
+    project = backend.copy_to(tmp_path)
+    shutil.copy(backend.path / "uv.lock", project.path)
+    environ = {
+        "PATH": os.pathsep.join((str(Path(tool("uv")).parent), os.environ["PATH"])),
+        "PRE_COMMIT_HOME": str(tmp_path / "hooks"),
+        "UV_PROJECT_ENVIRONMENT": str(backend.path / ".venv"),
+    }
+    project.run("git", "init", "--quiet")
+    project.run("git", "add", ".")
+    command = (tool("pre-commit"), "run", "--all-files", "--color=never")
+    done = project.run(*command, environ=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Passed") == 4
+    with (project.path / "run.py").open("a") as file:
+        file.write("x=1\n")
+    done = project.run(*command, environ=environ)
+    assert done.returncode != 0
+    assert "ruff format" in done.stdout
 
 
 def test_own_lint_finds_nothing(backend: Bake) -> None:

@@ -176,7 +176,8 @@ def test_dependabot_looks_into_every_folder_of_workflows() -> None:
 def test_gitlab_runs_what_make_runs(on_gitlab: Bake) -> None:
     jobs = gitlab_jobs(on_gitlab)
     jobs.pop("deploy", None)
-    assert jobs == {target: commands_of_target(on_gitlab, target) for target in ("lint", "test")}
+    targets = ("lint", "test", "audit", "container")
+    assert jobs == {target: commands_of_target(on_gitlab, target) for target in targets}
 
 
 def test_gitlab_names_tools_that_the_project_installs(on_gitlab: Bake) -> None:
@@ -196,3 +197,46 @@ def test_zizmor_finds_nothing(repository: Path) -> None:
     zizmor = (tool("zizmor"), "--offline", "--no-progress", "--strict-collection", ".github")
     done = run_in(repository, *zizmor)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+SCHEMAS = {
+    ".github/dependabot.yml": "vendor.dependabot",
+    ".gitlab-ci.yml": "vendor.gitlab-ci",
+    "renovate.json": "vendor.renovate",
+}
+
+
+def test_settings_of_services_fit_their_schemas(bake: Bake) -> None:
+    present = [file for file in SCHEMAS if (bake.path / file).exists()]
+    assert bool(present) == (bake.answers["ci"] != "none")
+    for file in present:
+        schema = ("--builtin-schema", SCHEMAS[file])
+        done = bake.run(tool("check-jsonschema"), *schema, file)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_fit_their_schema(repository: Path) -> None:
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    done = run_in(repository, tool("check-jsonschema"), *schema, *map(str, files(repository)))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dependabot_has_an_entry_for_each_kind_of_version(render: Render) -> None:
+    for name in answering("github"):
+        bake = render(name, COMBINATIONS[name])
+        dependabot = yaml.safe_load(bake.read(".github/dependabot.yml"))
+        seen = {entry["package-ecosystem"] for entry in dependabot["updates"]}
+        compose = yaml.safe_load(bake.read("compose.yaml"))["services"].values()
+        foreign = any("build" not in service for service in compose)
+        assert seen == {"uv", "github-actions", "docker"} | (
+            {"docker-compose"} if foreign else set()
+        )
+
+
+def test_each_version_of_python_that_is_promised_is_tested(bake: Bake) -> None:
+    ci = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml"}.get(bake.answers["ci"])
+    if ci:
+        assert '["3.11", "3.13"]' in bake.read(ci)
+    assert ">=3.11" in bake.read("pyproject.toml")
+    assert "Python 3.11 to 3.13" in bake.read("SECURITY.md")
+    assert "FROM python:3.13-" in bake.read("Dockerfile")

@@ -1,4 +1,4 @@
-"""compose.yaml: its commands and health checks, run without containers on real servers."""
+"""The cluster of compose.yaml: its commands and health checks, without containers."""
 
 import os
 import re
@@ -25,6 +25,7 @@ from dev.processes import Processes
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "compose.yaml").read_text(encoding="utf-8")
 SERVICES: dict[str, Any] = yaml.safe_load(TEXT)["services"]
+SERVICE = SERVICES.pop("service")  # the others are the cluster
 # Six names for one address, as a container's name leads to an address.
 NAMES = ("127.0.0.1", "127.0.1", "0x7f000001", "0x7f.0.0.1", "0x7f.0.1", "0x7f.1")
 # Sentinels look for replicas each 10 s otherwise.
@@ -154,8 +155,17 @@ def test_loss_of_the_master_and_then_of_all_power_loses_no_customer(stack: Stack
 
 def test_passwords_are_asked_for_and_not_in_the_file() -> None:
     values = [value for one in SERVICES.values() for value in one["environment"].values()]
-    assert len(values) == 9
+    values += [SERVICE["environment"][name] for name in PASSWORDS]
+    assert len(values) == 11
     assert all(re.fullmatch(r"\$\{REDIS_(SENTINEL_)?PASSWORD:\?.+\}", value) for value in values)
+
+
+def test_service_waits_for_all_servers_and_knows_each_sentinel() -> None:
+    waits = SERVICE["depends_on"]
+    assert waits.keys() == SERVICES.keys()
+    assert all(one == {"condition": "service_healthy"} for one in waits.values())
+    named = SERVICE["environment"]["REDIS_SENTINELS"].split(",")
+    assert named == [f"{name}:26379" for name in SERVICES if "sentinel" in name]
 
 
 @pytest.mark.parametrize("name", SERVICES)
