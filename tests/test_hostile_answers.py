@@ -452,7 +452,8 @@ def test_the_project_has_the_default_files_and_nothing_stands_beside_it(
 @pytest.mark.slow
 @pytest.mark.parametrize("desk_with_project", SAME_CODE, ids=title_of, indirect=True)
 def test_no_text_gets_into_what_is_run(project: Bake, default: Bake) -> None:
-    run = [file for file in default.files() if file.endswith((".py", ".sh", "Makefile"))]
+    kinds = (".py", ".sh", ".yaml", ".yml", "Dockerfile", "Makefile")
+    run = [file for file in default.files() if file.endswith(kinds)]
     assert {file: project.read(file) for file in run} == {file: default.read(file) for file in run}
 
 

@@ -173,6 +173,17 @@ def test_dependabot_looks_into_every_folder_of_workflows() -> None:
     assert folders == ["/", f"/{project.name}/{WORKFLOWS}"]  # "/" means its .github/workflows
 
 
+def test_dependabot_can_read_which_images_a_project_uses() -> None:
+    (project,) = TEMPLATE.glob("{{*")
+    lines = (project / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert not any("{" in line for line in lines if line.startswith("FROM "))
+    composed = sorted(project.glob("compose.*.yaml"))
+    assert len(composed) == 3
+    for file in composed:
+        for name, service in yaml.safe_load(file.read_text(encoding="utf-8"))["services"].items():
+            assert "build" in service or re.fullmatch(r"[\w/]+:[\w.-]+", service["image"]), name
+
+
 def test_gitlab_runs_what_make_runs(on_gitlab: Bake) -> None:
     jobs = gitlab_jobs(on_gitlab)
     jobs.pop("deploy", None)
