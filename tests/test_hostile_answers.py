@@ -401,6 +401,9 @@ def test_each_answer_stands_in_the_files_as_it_was_given(project: Bake) -> None:
     assert readme.partition("\n")[0] == f"# {answers['project_name']}"
     assert f"\n{answers['description']}\n" in readme
     assert answers["author_name"] in project.read("LICENSE")
+    about = json.loads(project.read(f"{project.package}/about.json"))
+    assert about["title"] == answers["project_name"]
+    assert about["description"] == answers["description"]
 
 
 @pytest.mark.slow

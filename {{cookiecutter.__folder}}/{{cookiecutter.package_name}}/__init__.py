@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from . import api, auth, commands, cors, errors, health, logs
+from . import api, auth, commands, cors, docs, errors, health, logs
 from .config import Config
 from .middleware import RequestMiddleware
 from .retry import RetryPolicy
@@ -38,6 +38,7 @@ def create_app(
     auth.register(app, auth.ApiKeys(config.api_keys))
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(docs.blueprint)
     errors.register(app)
     commands.register(app)
     storage.init_app(app)

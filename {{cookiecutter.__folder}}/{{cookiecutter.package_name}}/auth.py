@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from .errors import line
 
 # Blueprints that everybody may ask.
-OPEN = ("health",)
+OPEN = ("docs", "health")
 
 # RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
@@ -56,5 +56,6 @@ def register(app: Flask, keys: ApiKeys) -> None:
         response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if sent else "Bearer"
         return response
 
+    app.config["ASKS_FOR_KEYS"] = bool(keys)
     if keys:
         app.before_request(refuse_strangers)

@@ -13,6 +13,10 @@ MAX_NAME_LENGTH = 256
 # `/` would end the ID in a URL; a control character (Unicode category Cc) has no place in a line.
 _FORBIDDEN_IN_ID = re.compile("[/\x00-\x1f\x7f-\x9f]")
 
+# The same for readers of the API's description: patterns of JSON Schema, that is of ECMA-262.
+_ID_PATTERN = r"^[^/\u0000-\u001f\u007f-\u009f]*$"
+_NAME_PATTERN = r"^[^\u0000]*$"
+
 
 class InvalidCustomerError(ValueError):
     """A record that breaks the rules. The message is one line that names the field."""
@@ -21,15 +25,40 @@ class InvalidCustomerError(ValueError):
 class Customer(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A customer, as it is stored and as it is answered."""
 
-    customer_id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)] = (
-        msgspec.field(name="customerID")
-    )
-    first_name: Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)] = msgspec.field(
-        name="firstName"
-    )
-    last_name: Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)] = msgspec.field(
-        name="lastName"
-    )
+    customer_id: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=MAX_ID_LENGTH,
+            extra_json_schema={
+                "description": "Any text without `/`, control characters and lone surrogates.",
+                "examples": ["7"],
+                "pattern": _ID_PATTERN,
+            },
+        ),
+    ] = msgspec.field(name="customerID")
+    first_name: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=MAX_NAME_LENGTH,
+            extra_json_schema={
+                "description": "Any text without NUL and lone surrogates.",
+                "examples": ["Ada"],
+                "pattern": _NAME_PATTERN,
+            },
+        ),
+    ] = msgspec.field(name="firstName")
+    last_name: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=MAX_NAME_LENGTH,
+            extra_json_schema={
+                "description": "Any text without NUL and lone surrogates.",
+                "examples": ["Lovelace"],
+                "pattern": _NAME_PATTERN,
+            },
+        ),
+    ] = msgspec.field(name="lastName")
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, object]) -> Self:

@@ -17,6 +17,7 @@ from .logs import request_id
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+# What an answer has if it does not say otherwise.
 SAFE_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -57,8 +58,10 @@ class RequestMiddleware:
             # The route, not the path: a path holds customer IDs.
             request = environ.get("werkzeug.request")
             route = request.url_rule.rule if request and request.url_rule else "-"
+            own = {name.lower() for name, _ in headers}
+            safe = [header for header in SAFE_HEADERS if header[0].lower() not in own]
             return start_response(
-                status, [*headers, *SAFE_HEADERS, ("X-Request-ID", this_request)], exc_info
+                status, [*headers, *safe, ("X-Request-ID", this_request)], exc_info
             )
 
         def finish() -> None:

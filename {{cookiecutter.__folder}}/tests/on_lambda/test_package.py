@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from {{ cookiecutter.package_name }} import __name__ as application
 
@@ -22,6 +23,8 @@ def test_package_is_small(package: Package, most_megabytes: float) -> None:
 def test_package_holds_the_application_and_nothing_that_it_does_not_run(package: Package) -> None:
     names = package.names()
     assert {"lambda_function.py", "run.py", f"{application}/api.py", "zappa/wsgi.py"} <= set(names)
+    files = {"about.json", "page/page.css", "page/page.html", "page/page.js"}
+    assert {f"{application}/{file}" for file in files} <= set(names)
     tops = {name.partition("/")[0] for name in names}
     assert not tops & {"bin", "build", "deploy", "dev", "docs", "tests"}
     assert not tops & {".env", ".venv", "Makefile", "README.md", "pyproject.toml", "uv.lock"}
@@ -63,6 +66,18 @@ def test_contract_holds_through_each_kind_of_gateway(function: Function, kind: s
         if got != (case.status, case.answer, case.content_type):
             wrong.append((case.name, got))
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+@pytest.mark.parametrize("target", ["/docs", "/docs/page.css", "/docs/page.js", "/openapi.json"])
+def test_page_comes_through_each_kind_of_gateway(
+    function: Function, app: Flask, kind: str, target: str
+) -> None:
+    answer = function.request(kind, "GET", target)
+    here = app.test_client().get(target)
+    assert (answer.status, answer.body) == (200, here.data)
+    for name in ("Content-Type", "Content-Security-Policy", "Cache-Control"):
+        assert answer.headers[name.lower()] == here.headers[name]
 
 
 def test_request_is_one_json_line_of_the_log_with_the_invocation_s_id(function: Function) -> None:
