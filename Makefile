@@ -8,7 +8,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench lint format lock release clean
+.PHONY: help setup demo test test-fast bench picture lint format lock release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ bench: setup ## measure beside naive versions, and draw docs/failover.svg
 	@.venv/bin/python -m benchmarks.failover
 	@.venv/bin/python -m benchmarks.cold_start
 	@.venv/bin/python -m benchmarks.moves
+
+picture: setup ## draw docs/page.png, a picture of the page at /docs
+	@.venv/bin/python -m scripts.docs_picture
 
 lint: setup ## check the style and types of the template's own Python
 	@.venv/bin/ruff check

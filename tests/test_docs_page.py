@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,47 +14,29 @@ from playwright.sync_api import (
     Error,
     Locator,
     Page,
-    Playwright,
     expect,
     sync_playwright,
 )
 
 from .bake import Bake, Server
+from .browser import launch
 
 pytestmark = pytest.mark.slow
 
 KEY = "0123456789-abcdefghij"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# The browser by itself asks nobody for anything.
-SWITCHES = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-sandbox",
-)
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
-
-
-def launch(playwright: Playwright) -> Browser:
-    """A browser: the one that CHROMIUM names, the system's, or Playwright's own."""
-    named = os.environ.get("CHROMIUM")
-    program = next(filter(None, map(shutil.which, [named] if named else BROWSERS)), named)
-    try:
-        return playwright.chromium.launch(executable_path=program, args=SWITCHES)
-    except Error as error:
-        if program or "CI" in os.environ:
-            raise
-        pytest.skip(f"no Chromium or Chrome here; CHROMIUM may name one: {error.message[:60]}")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser, which is started once; while it runs, asyncio cannot be used here."""
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        try:
+            browser = launch(playwright)
+        except Error as error:
+            if "CI" in os.environ or "CHROMIUM" in os.environ:
+                raise
+            pytest.skip(f"no browser, as CONTRIBUTING.md says: {error.message[:60]}")
         yield browser
         browser.close()
 
