@@ -35,6 +35,7 @@ bench: setup ## measure beside naive versions, and draw docs/failover.svg
 	@.venv/bin/python -m benchmarks.failover
 	@.venv/bin/python -m benchmarks.cold_start
 	@.venv/bin/python -m benchmarks.moves
+	@.venv/bin/python -m benchmarks.dependencies
 
 picture: setup ## draw docs/page.png, a picture of the page at /docs
 	@.venv/bin/python -m scripts.docs_picture

@@ -70,7 +70,7 @@ FOREIGN = {
     "invalid UTF-8": (WHOLE.replace("Ada", "Ad\u00e1").encode("latin-1"), "line 4: not UTF-8"),
     "a field too many": (
         WHOLE.replace('"Ada"', '"Ada", "age": 36').encode(),
-        "line 2, column 3: a field besides customerID, firstName and lastName",
+        "line 2, column 3: a field besides customerID, firstName, lastName",
     ),
 }
 

@@ -114,7 +114,7 @@ def test_next_release_is_carried_over(
     assert not (rendered.path / "tests" / "strategies.py").exists()
     assert "BY_THE_TEAM" in (rendered.path / "tests" / "generated.py").read_text()
     assert not (rendered.path / "tests" / "test_retry.py").exists()
-    assert "WORKERS ?= 3" in (rendered.path / "Makefile").read_text()
+    assert "PYTHON ?= python3.11" in (rendered.path / "Makefile").read_text()
     assert (rendered.path / "NOTES.md").exists() == (not combination.startswith("sql"))
 
 
@@ -145,12 +145,12 @@ def test_update_refuses_a_tree_with_uncommitted_changes(json_project: Project) -
 def test_both_versions_of_a_line_that_both_changed_are_left_to_the_team(
     json_project: Project,
 ) -> None:
-    replace_in(json_project.path / "Makefile", "WORKERS ?= 2", "WORKERS ?= 8")
+    replace_in(json_project.path / "Makefile", "PYTHON ?= python3", "PYTHON ?= python3.12")
     json_project.commit("More workers")
     json_project.update("--checkout", "next")
     assert json_project.unmerged() == ["Makefile"]
     assert re.search(
-        r"<{7} ours\nWORKERS \?= 8\n={7}\nWORKERS \?= 3\n>{7} theirs\n",
+        r"<{7} ours\nPYTHON \?= python3.12\n={7}\nPYTHON \?= python3.11\n>{7} theirs\n",
         (json_project.path / "Makefile").read_text(),
     )
     assert list(json_project.path.glob("**/*.rej")) == []
@@ -164,15 +164,15 @@ def test_changed_file_that_the_next_release_deletes_stays(json_project: Project)
     before = changed.read_text()
     assert "different update strategy" in json_project.update("--checkout", "next")
     assert changed.read_text() == before
-    assert "WORKERS ?= 3" in (json_project.path / "Makefile").read_text()
+    assert "PYTHON ?= python3.11" in (json_project.path / "Makefile").read_text()
     assert (json_project.path / "NOTES.md").exists()
 
 
 def test_fresh_clone_may_lack_what_the_last_update_rendered(
     json_project: Project, tmp_path: Path
 ) -> None:
-    replace_in(json_project.path / "Makefile", "HOST ?= 127.0.0.1", "HOST ?= 0.0.0.0")
-    json_project.commit("Serve everybody")
+    replace_in(json_project.path / "Makefile", ".DEFAULT_GOAL := help", ".DEFAULT_GOAL := test")
+    json_project.commit("Test by default")
     json_project.update("--checkout", "next")
     json_project.commit("Updated")
     git(tmp_path, "clone", "--quiet", f"file://{json_project.path}", "fresh")
@@ -256,7 +256,7 @@ def test_page_followed_when_there_is_a_rej_file(reader: Reader, workshop: Worksh
     make, *commit = reader.blocks("Make a project that can be updated")[0].splitlines()
     reader.follow(reader.folder, make)
     project = Project(reader.folder / "customer-api", workshop)
-    replace_in(project.path / "Makefile", "HOST ?= 127.0.0.1", "HOST ?= 0.0.0.0")
+    replace_in(project.path / "Makefile", ".DEFAULT_GOAL := help", ".DEFAULT_GOAL := test")
     reader.follow(project.path, "\n".join(commit[1:]))  # no commit as rendered
     deleted = project.path / "tests" / "test_retry.py"
     append_to(deleted, "\nBY_THE_TEAM = 1\n")
@@ -274,8 +274,8 @@ def test_page_followed_when_there_is_a_rej_file(reader: Reader, workshop: Worksh
     assert project.unmerged() == ["tests/test_retry.py"]
     assert "UD tests/test_retry.py" in project.git("status", "--short")
     makefile = (project.path / "Makefile").read_text()
-    assert "HOST ?= 0.0.0.0" in makefile
-    assert "WORKERS ?= 3" in makefile
+    assert ".DEFAULT_GOAL := test" in makefile
+    assert "PYTHON ?= python3.11" in makefile
     project.git("rm", "--quiet", "tests/test_retry.py")
     project.commit("Updated")
 

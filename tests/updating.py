@@ -163,7 +163,7 @@ class Workshop:
         replace_in(renamed, '"""', '"""In the next release: ', count=1)
         renamed.rename(project / "tests" / "generated.py")
         (project / "tests" / "test_retry.py").unlink()
-        replace_in(project / "Makefile", "WORKERS ?= 2", "WORKERS ?= 3")
+        replace_in(project / "Makefile", "PYTHON ?= python3", "PYTHON ?= python3.11")
         for backend in ("json", "redis"):
             (project / f"NOTES.{backend}.md").write_text(f"# With {backend}\n")
         row = 'Choice("NOTES.{0}.md", "storage_backend", "{0}", "NOTES.md"),\n    '
@@ -322,7 +322,9 @@ class Project:
         append_to(self.path / ".env.example", "\n# What the service says first.\nGREETING=Hello\n")
         append_to(self.path / ".gitignore", "/notes/\n")
         makefile = self.path / "Makefile"
-        makefile.write_text(re.sub("^(.PHONY: .*)", r"\1 greet", makefile.read_text(), flags=re.M))
+        makefile.write_text(
+            re.sub("^(.PHONY: .*)", r"\1 greet", makefile.read_text(), count=1, flags=re.M)
+        )
         append_to(makefile, "\ngreet: setup ## greet the team\n\t@./greet.sh\n")
         script = self.path / "greet.sh"
         script.write_text("#!/bin/sh\necho Moin\n")

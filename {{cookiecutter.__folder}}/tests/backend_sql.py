@@ -21,7 +21,7 @@ from sqlalchemy import delete
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.db_utils import alembic_upgrade
-from {{ cookiecutter.package_name }}.models import CustomerRow
+from {{ cookiecutter.package_name }}.models import Base
 from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
 from {{ cookiecutter.package_name }}.storage.sql_settings import SqlSettings
 
@@ -113,9 +113,15 @@ def environ(migrated: str, tmp_path: Path) -> dict[str, str]:
         shutil.copy(migrated.removeprefix("sqlite:///"), own)
         return {"DATABASE_URL": f"sqlite:///{own}"}
     environ = {"DATABASE_URL": migrated}
-    with settings_of(environ).migration_engine().begin() as connection:
-        connection.execute(delete(CustomerRow))
+    empty(environ)
     return environ
+
+
+def empty(environ: dict[str, str]) -> None:
+    """Delete all rows of all tables."""
+    with settings_of(environ).migration_engine().begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(delete(table))
 
 
 @pytest.fixture
@@ -131,8 +137,7 @@ def environ_of_lost_storage() -> Iterator[dict[str, str]]:
 def environ_of_failing_storage(server: Server) -> dict[str, str]:
     """The configuration for an empty storage that `fail` ends for a while."""
     environ = {"DATABASE_URL": migrate(server.create_database("failing"))}
-    with settings_of(environ).migration_engine().begin() as connection:
-        connection.execute(delete(CustomerRow))
+    empty(environ)
     return environ
 
 

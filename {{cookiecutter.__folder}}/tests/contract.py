@@ -194,6 +194,8 @@ CASES = [
             ("DELETE", "/get/7"),
             ("GET", "/delete/7"),
             ("POST", "/healthz"),
+            ("BREW", "/"),
+            ("PATCH", "/get/7"),
         )
     ),
     *(

@@ -69,6 +69,15 @@ def test_others_are_refused_and_change_nothing(
     assert guarded.get("/", headers=known).json == {"7": STORED}
 
 
+@pytest.mark.parametrize("character", "\n\r\t\0\x0b\x1c\x7f\x85")
+def test_control_character_makes_a_key_wrong(guarded: FlaskClient, character: str) -> None:
+    for key in (f"{KEY}{character}", f"{character}{KEY}", f"{KEY[:8]}{character}{KEY[8:]}"):
+        sent = {"HTTP_AUTHORIZATION": f"Bearer {key}"}  # the client would refuse to send some
+        assert guarded.get("/", environ_overrides=sent).status_code == 401
+    sent = {"HTTP_AUTHORIZATION": f"Bearer{character}{KEY}"}
+    assert guarded.get("/", environ_overrides=sent).status_code == 401
+
+
 @pytest.mark.parametrize("target", ["/healthz", "/readyz"])
 def test_health_is_everybody_s(guarded: FlaskClient, target: str) -> None:
     assert guarded.get(target).status_code == 200

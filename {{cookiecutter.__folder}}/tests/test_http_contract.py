@@ -144,6 +144,15 @@ def test_other_request_id_is_exchanged(client: FlaskClient, given: str) -> None:
     assert re.fullmatch("[0-9a-f]{16}", answered[0])
 
 
+@pytest.mark.parametrize(
+    "given", ["a\n", "a\r\nforged: x", "\0", "\x1b[31m", "a\x85", "x" * 60_000]
+)
+def test_request_id_that_could_forge_a_line_is_exchanged(client: FlaskClient, given: str) -> None:
+    sent = {"HTTP_X_REQUEST_ID": given}  # the client would refuse to send some
+    answered = client.get("/", environ_overrides=sent).headers["X-Request-ID"]
+    assert re.fullmatch("[0-9a-f]{16}", answered)
+
+
 @pytest.mark.parametrize("path", ["/", "/get/8", "/nowhere", "/set", "/healthz"])
 def test_every_answer_has_safe_headers(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers

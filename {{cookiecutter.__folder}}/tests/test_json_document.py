@@ -120,7 +120,7 @@ def member(key: str, **changes: object) -> str:
 
 
 CANONICAL = text_of(document_of(many(300))).decode()
-OTHER_FIELDS = "a field besides customerID, firstName and lastName"
+OTHER_FIELDS = "a field besides customerID, firstName, lastName"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from {{ cookiecutter.package_name }}.retry import RetryPolicy
 from {{ cookiecutter.package_name }}.storage import (
     CustomerStorage,
     StorageUnavailableError,
+    json_file,
 )
 from {{ cookiecutter.package_name }}.storage.json_document import JsonDocument
 from {{ cookiecutter.package_name }}.storage.json_file import JsonFileStorage, _Change
@@ -326,15 +327,15 @@ def test_delete_says_so_although_its_folder_had_to_be_synced_again(
     storage: JsonFileStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage.set(ADA)
-    synced = storage._sync_folder
+    synced = json_file.sync_folder
     failures = [OSError(errno.ESTALE, "stale")]
 
-    def stale_at_first() -> None:
+    def stale_at_first(folder: Path) -> None:
         if failures:
             raise failures.pop()
-        synced()
+        synced(folder)
 
-    monkeypatch.setattr(storage, "_sync_folder", stale_at_first)
+    monkeypatch.setattr(json_file, "sync_folder", stale_at_first)
     assert storage.delete("1")
     assert failures == []
 

@@ -66,6 +66,17 @@ def test_no_customer_s_data_is_logged(
     assert "secret" not in lines
 
 
+@pytest.mark.parametrize("method", ["GET\nforged", "\x1b[31m", "get", "X" * 60_000])
+def test_method_that_is_no_plain_word_is_not_logged(
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    client = production(make_app)
+    client.get("/", buffered=True, environ_overrides={"REQUEST_METHOD": method})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["method"] == "-"
+    assert json.loads(line)["message"].startswith("- ")
+
+
 def test_line_ends_in_a_message_do_not_make_lines(
     make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }} import auth, create_app
 from {{ cookiecutter.package_name }}.api import MAX_PAGE
-from {{ cookiecutter.package_name }}.customers import Customer, InvalidCustomerError
+from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.openapi import document, schemas
+from {{ cookiecutter.package_name }}.record import InvalidRecordError
 
 from .contract import CASES, NOT_JSON, STORED, Case
 from .described import Validator, check_answer, errors, operation_of
@@ -99,7 +100,7 @@ def test_record_s_rules_are_those_that_are_described(fields: dict[str, str]) -> 
     described = {"components": {"schemas": schemas()}}
     try:
         Customer.from_fields(fields)
-    except InvalidCustomerError:
+    except InvalidRecordError:
         valid = False
     else:
         valid = True

@@ -1,9 +1,10 @@
 """Pages in the order of IDs, and how they stand what is written meanwhile."""
 
+import pytest
 from flask.testing import FlaskClient
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage
+from {{ cookiecutter.package_name }}.storage import BadCursorError, CustomerStorage
 
 
 def customers(count: int) -> list[Customer]:
@@ -31,3 +32,12 @@ def test_customers_that_come_and_go_do_not_disturb_the_pages(
     second = client.get(first.headers["Link"].split(">")[0][1:])
     assert list(second.get_json()) == [customer.customer_id for customer in stored[10:]]
     assert "Link" not in second.headers
+
+
+@pytest.mark.parametrize(
+    "cursor", ['{"run_id":"a","scan_cursor":1}', "{}", "after:", "after:\n", "after:a/b", "AFTER:a"]
+)
+def test_cursor_of_another_service_is_refused(storage: CustomerStorage, cursor: str) -> None:
+    storage.set_many(customers(2))
+    with pytest.raises(BadCursorError):
+        storage.page(1, cursor)

@@ -14,7 +14,11 @@ import redis
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    BadCursorError,
+    CustomerStorage,
+    StorageUnavailableError,
+)
 from {{ cookiecutter.package_name }}.storage.redis_errors import TooFewReplicasError
 from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
@@ -265,6 +269,29 @@ def test_listing_goes_on_when_the_master_changes(
     assert sorted(seen) == ids
 
 
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "after:7",
+        "{}",
+        "[]",
+        '{"run_id":"a","scan_cursor":-1}',
+        '{"run_id":"a","scan_cursor":18446744073709551616}',
+        '{"run_id":"a","pending":["a/b"]}',
+        '{"run_id":"a","more":1}',
+    ],
+)
+def test_cursor_of_another_service_is_refused(storage: CustomerStorage, cursor: str) -> None:
+    with pytest.raises(BadCursorError):
+        storage.page(1, cursor)
+
+
+@pytest.mark.parametrize("cursor", ['{"run_id":"a","turn":99}', '{"run_id":"a","turn":-1}'])
+def test_cursor_of_another_server_starts_anew(storage: CustomerStorage, cursor: str) -> None:
+    storage.set(Customer("7", "Ada", "Lovelace"))
+    assert storage.page(1, cursor).customers == [Customer("7", "Ada", "Lovelace")]
+
+
 # Acknowledgement
 
 
@@ -378,7 +405,7 @@ def test_attempt_after_an_error_uses_a_new_connection(open_with: Open) -> None:
     connections: list[int] = []
 
     def fail_once() -> None:
-        connections.append(storage._master.client_id())
+        connections.append(storage.master.client_id())
         if len(connections) == 1:
             raise TooFewReplicasError
 

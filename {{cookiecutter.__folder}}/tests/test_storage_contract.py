@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.customers import Customer, InvalidCustomerError
+from {{ cookiecutter.package_name }}.customers import Customer
+from {{ cookiecutter.package_name }}.record import InvalidRecordError
 from {{ cookiecutter.package_name }}.storage import (
     BadCursorError,
     CustomerStorage,
@@ -215,5 +216,5 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
 
 @given(st.binary())
 def test_any_body_is_a_customer_or_refused(body: bytes) -> None:
-    with pytest.raises(InvalidCustomerError):
+    with pytest.raises(InvalidRecordError):
         Customer.from_json(body)

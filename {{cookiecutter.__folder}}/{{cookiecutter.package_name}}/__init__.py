@@ -36,9 +36,9 @@ def create_app(
 
     cors.register(app, config.cors_origins)
     auth.register(app, auth.ApiKeys(config.api_keys))
+    app.register_blueprint(docs.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)
-    app.register_blueprint(docs.blueprint)
     errors.register(app)
     commands.register(app)
     storage.init_app(app)

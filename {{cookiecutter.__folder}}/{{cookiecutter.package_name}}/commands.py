@@ -9,7 +9,8 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from .api import storage
-from .customers import Customer, InvalidCustomerError, check_customer_id
+from .customers import Customer, check_customer_id
+from .record import InvalidRecordError
 from .storage import StorageUnavailableError
 
 customers = AppGroup("customers", help="Read and change customers.")
@@ -27,7 +28,7 @@ def one_line_errors() -> Iterator[None]:
     """Show what the user can mend as one line, with exit status 1."""
     try:
         yield
-    except (InvalidCustomerError, StorageUnavailableError) as error:
+    except (InvalidRecordError, StorageUnavailableError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -6,7 +6,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from .customers import InvalidCustomerError
+from .record import InvalidRecordError
 from .storage import BadCursorError, StorageUnavailableError
 
 RETRY_AFTER_SECONDS = 1
@@ -21,7 +21,7 @@ def line(text: str, status: int) -> Response:
 
 def register(app: Flask) -> None:
     """Answer every error of `app` as the contract says."""
-    app.register_error_handler(InvalidCustomerError, _bad_request)
+    app.register_error_handler(InvalidRecordError, _bad_request)
     app.register_error_handler(BadCursorError, _bad_request)
     app.register_error_handler(StorageUnavailableError, _storage_unavailable)
     app.register_error_handler(HTTPException, _http_error)

@@ -26,6 +26,7 @@ SAFE_HEADERS = [
 ]
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_WELL_FORMED_METHOD = re.compile("[A-Z]{1,16}")
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +67,10 @@ class RequestMiddleware:
 
         def finish() -> None:
             request_id.set(this_request)
+            method = environ["REQUEST_METHOD"]
             fields = {
-                "method": environ["REQUEST_METHOD"],
+                # A client may send any text, of any length, as its method.
+                "method": method if _WELL_FORMED_METHOD.fullmatch(method) else "-",
                 "route": route,
                 "status": status_code,
                 "milliseconds": round((time.perf_counter() - started) * 1000, 1),

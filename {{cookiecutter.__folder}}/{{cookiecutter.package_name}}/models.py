@@ -4,7 +4,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from .customers import MAX_ID_LENGTH, MAX_NAME_LENGTH
+from .record import MAX_ID_LENGTH, MAX_TEXT_LENGTH
 
 
 class Base(DeclarativeBase):
@@ -25,12 +25,21 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(model_class=Base)
 
+# An ID, compared to the letter, trailing spaces included, and sorted by code point. SQLite does so
+# by itself.
+Id = (
+    String(MAX_ID_LENGTH)
+    .with_variant(String(MAX_ID_LENGTH, collation="C"), "postgresql")
+    .with_variant(String(MAX_ID_LENGTH, collation="utf8mb4_0900_bin"), "mysql")
+    .with_variant(String(MAX_ID_LENGTH, collation="utf8mb4_nopad_bin"), "mariadb")
+)
+
 
 class CustomerRow(Base):
-    """A customer. The first revision makes the database compare IDs to the letter."""
+    """A customer."""
 
     __tablename__ = "customers"
 
-    customer_id: Mapped[str] = mapped_column(String(MAX_ID_LENGTH), primary_key=True)
-    first_name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
-    last_name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
+    customer_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    first_name: Mapped[str] = mapped_column(String(MAX_TEXT_LENGTH))
+    last_name: Mapped[str] = mapped_column(String(MAX_TEXT_LENGTH))

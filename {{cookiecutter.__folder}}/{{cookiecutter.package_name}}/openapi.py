@@ -31,6 +31,7 @@ TAGS = {
     "Description": "What you are reading. Everybody may.",
 }
 
+RECORDS = [Customer]
 CUSTOMER = {"$ref": "#/components/schemas/Customer"}
 NO_CUSTOMER = {"type": "object", "maxProperties": 0}
 REPORT = {
@@ -251,10 +252,8 @@ def _operation(app: Flask, endpoint: str) -> Json:
 
 
 def schemas() -> Json:
-    """The record, as it is answered and as it is taken."""
-    _, found = msgspec.json.schema_components(
-        [Customer], ref_template="#/components/schemas/{name}"
-    )
+    """The records as they are answered, and a customer's as it is taken."""
+    _, found = msgspec.json.schema_components(RECORDS, ref_template="#/components/schemas/{name}")
     answered = found["Customer"]
     taken = {name: value for name, value in answered.items() if name != "additionalProperties"}
     return {

@@ -21,7 +21,8 @@ from typing import IO
 
 import msgspec
 
-from ..customers import Customer, InvalidCustomerError
+from ..customers import Customer
+from ..record import InvalidRecordError
 
 BLOCK_BYTES = 8192  # how much is searched, or decoded, at once
 
@@ -183,7 +184,7 @@ class JsonDocument:
                 try:
                     for customer in customers:
                         customer.check()
-                except InvalidCustomerError:
+                except InvalidRecordError:
                     return False
             before = ids[-1]
         return True
@@ -227,9 +228,9 @@ def _read_foreign(text: bytes) -> Iterable[Customer]:
     for position, customer_id, entry in _members(decoded):
         try:
             if customer_id in customers:
-                raise InvalidCustomerError("this customer ID stands in the file twice")
+                raise InvalidRecordError("this customer ID stands in the file twice")
             customers[customer_id] = _entry(customer_id, entry)
-        except InvalidCustomerError as error:
+        except InvalidRecordError as error:
             line = decoded.count("\n", 0, position) + 1
             column = position - decoded.rfind("\n", 0, position)
             raise ForeignTextError(f"line {line}, column {column}: {error}") from None
@@ -257,10 +258,11 @@ def _next_token(text: str, position: int) -> int:
 
 def _entry(customer_id: str, entry: object) -> Customer:
     if not isinstance(entry, dict):
-        raise InvalidCustomerError("this customer is not a JSON object")
+        raise InvalidRecordError("this customer is not a JSON object")
     customer = Customer.from_fields(entry)
     if customer.customer_id != customer_id:
-        raise InvalidCustomerError("the key and its customerID differ")
+        raise InvalidRecordError("the key and its customerID differ")
     if entry.keys() - set(Customer.__struct_encode_fields__):
-        raise InvalidCustomerError("a field besides customerID, firstName and lastName")
+        known = ", ".join(Customer.__struct_encode_fields__)
+        raise InvalidRecordError(f"a field besides {known}")
     return customer

@@ -17,7 +17,8 @@ from typing import ClassVar, Self
 from filelock import FileLock, Timeout
 
 from ..config import Environment
-from ..customers import Customer, InvalidCustomerError, check_customer_id
+from ..customers import Customer, check_customer_id
+from ..record import InvalidRecordError
 from ..retry import RetryPolicy
 from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
 from .json_document import ForeignTextError, JsonDocument
@@ -125,7 +126,7 @@ class JsonFileStorage(CustomerStorage):
             after = cursor.removeprefix(_CURSOR)
             try:
                 check_customer_id(after)
-            except InvalidCustomerError:
+            except InvalidRecordError:
                 raise BadCursorError from None
         found = list(islice(chain.from_iterable(self._read().batches(after)), limit + 1))
         if len(found) <= limit:
@@ -223,7 +224,7 @@ class JsonFileStorage(CustomerStorage):
             if self._retry.call(
                 lambda: self._write_once(changes, give_up_at), _is_transient, give_up_at
             ):
-                self._retry.call(self._sync_folder, _is_transient, give_up_at)
+                self._retry.call(lambda: sync_folder(self._path.parent), _is_transient, give_up_at)
             problem = ""
         except Timeout:
             problem = f"{self._path.name}: another process holds its lock"
@@ -294,22 +295,23 @@ class JsonFileStorage(CustomerStorage):
             raise
         self._loaded = _Loaded(version, document)
 
-    def _sync_folder(self) -> None:
-        """Put a rename on the disk. Windows has no such call; NTFS keeps a journal of renames."""
-        if os.name != "posix":
-            return
-        descriptor = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what has no such call
-                raise
-        finally:
-            os.close(descriptor)
-
     def _unavailable(self, error: OSError) -> StorageUnavailableError:
         reason = error.strerror or type(error).__name__
         return StorageUnavailableError(f"{self._path.name}: {reason}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Put renames on the disk. Windows has no such call; NTFS keeps a journal of renames."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what has no such call
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _version_of(info: os.stat_result) -> tuple[int, ...]:

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError, ResponseError
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from ..config import Environment
-from ..customers import Customer, InvalidCustomerError, check_customer_id
+from ..customers import Customer, check_customer_id
+from ..record import InvalidRecordError
 from ..retry import RetryPolicy
 from ..spooled_set import SpooledSet
 from . import (
@@ -112,6 +113,9 @@ class RedisSentinelStorage(CustomerStorage):
 
     Reads and writes go to the master. A write is acknowledged when the replicas that
     REDIS_WAIT_REPLICAS asks for hold it. Keys that hold something else are left alone.
+
+    Attributes:
+        master: A client of the master, whichever server that is.
     """
 
     # The prefix that each turn of a listing goes through, and which turn is a listing's last.
@@ -128,7 +132,7 @@ class RedisSentinelStorage(CustomerStorage):
         self._pool: Any = SentinelConnectionPool(  # type: ignore[no-untyped-call]
             settings.master_name, self._sentinels, **settings.server_options
         )
-        self._master = Redis.from_pool(self._pool)
+        self.master = Redis.from_pool(self._pool)
         self._turns = {0: settings.key_prefix}
         self._confirmed_at = 0.0
         self._logged_keys: set[bytes] = set()
@@ -173,6 +177,19 @@ class RedisSentinelStorage(CustomerStorage):
         except RedisError as error:
             raise StorageUnavailableError(reason(error)) from error
 
+    def write(self, queue_writes: Callable[[Pipeline], object]) -> list[Any]:
+        """Send what `queue_writes` puts into a pipeline, until enough replicas hold it.
+
+        It may be sent more than once, so it must say what is to be there, not how that changes.
+
+        Returns:
+            The answers at the last attempt.
+
+        Raises:
+            StorageUnavailableError: As above; the writes may have been kept or not.
+        """
+        return self._until_kept(lambda again: self._acknowledged(queue_writes, again=again))
+
     @property
     def place(self) -> str:
         """The sentinels, the master's name, the keyspace and the prefix."""
@@ -192,7 +209,7 @@ class RedisSentinelStorage(CustomerStorage):
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, up to 1,000 at a time."""
         for batch in in_batches(customers, BATCH):
-            self._write(partial(self._set, batch))
+            self.write(partial(self._set, batch))
 
     def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
         """Add those customers whose IDs are not there; those who are there and differ from them.
@@ -201,7 +218,7 @@ class RedisSentinelStorage(CustomerStorage):
         """
         in_the_way = []
         for batch in in_batches(customers, BATCH):
-            answers = self._write(partial(self._add, batch))
+            answers = self.write(partial(self._add, batch))
             added = zip(batch, answers, strict=False)  # there may be one more answer
             in_the_way += self._others([customer for customer, done in added if not done])
         return in_the_way
@@ -255,7 +272,7 @@ class RedisSentinelStorage(CustomerStorage):
 
     def estimated_size(self) -> int:
         """How many keys there are, customers or not."""
-        size: Any = self.redis_command(self._master.dbsize)
+        size: Any = self.redis_command(self.master.dbsize)
         return int(size)
 
     def check(self) -> Report:
@@ -264,7 +281,7 @@ class RedisSentinelStorage(CustomerStorage):
 
     def close(self) -> None:
         """Close all connections."""
-        self._master.close()
+        self.master.close()
         self._sentinels.close()
 
     def _confirm_master(self) -> None:
@@ -278,7 +295,7 @@ class RedisSentinelStorage(CustomerStorage):
 
     def _get(self, customer_id: str) -> Customer | None:
         try:
-            value: Any = self._master.get(self._settings.key_of(customer_id))
+            value: Any = self.master.get(self._settings.key_of(customer_id))
         except ResponseError as error:
             if not str(error).startswith("WRONGTYPE"):
                 raise
@@ -289,7 +306,7 @@ class RedisSentinelStorage(CustomerStorage):
     def _read(self, ids: Iterable[str]) -> list[Customer]:
         """Those of some customers who are there."""
         ids = list(ids)
-        values: Any = self._master.mget([self._settings.key_of(customer_id) for customer_id in ids])
+        values: Any = self.master.mget([self._settings.key_of(customer_id) for customer_id in ids])
         read = zip(ids, values, strict=True)
         found = (self._customer(one, text) for one, text in read if text is not None)
         return [customer for customer in found if customer]
@@ -300,7 +317,7 @@ class RedisSentinelStorage(CustomerStorage):
         there = {customer.customer_id for customer in found}
         missing = [self._settings.key_of(one) for one in ids if one not in there]
         if missing:
-            with self._master.pipeline(transaction=False) as pipeline:
+            with self.master.pipeline(transaction=False) as pipeline:
                 for key in missing:
                     pipeline.type(key)
                 for key, kind in zip(missing, pipeline.execute(), strict=True):
@@ -339,13 +356,9 @@ class RedisSentinelStorage(CustomerStorage):
 
         if not keys:
             return 0
-        deleted: int = self._write(delete_all)[0]
+        deleted: int = self.write(delete_all)[0]
         # An attempt without an answer may have deleted them already.
         return deleted if tries == 1 else len(keys)
-
-    def _write(self, queue_writes: Callable[[Pipeline], object]) -> list[Any]:
-        """Send writes until enough replicas hold them; their answers at the last attempt."""
-        return self._until_kept(lambda again: self._acknowledged(queue_writes, again=again))
 
     def _until_kept(self, send: Callable[[bool], T]) -> T:
         """Call `send` until it succeeds; it is told whether it was called before."""
@@ -373,7 +386,7 @@ class RedisSentinelStorage(CustomerStorage):
         WAIT speaks of the writes of its own connection (https://redis.io/commands/wait).
         """
         replicas = self._settings.wait_replicas
-        with self._master.pipeline(transaction=False) as pipeline:
+        with self.master.pipeline(transaction=False) as pipeline:
             queue_writes(pipeline)
             if again:
                 # What an attempt without an answer has done already is no write now, and WAIT would
@@ -408,7 +421,7 @@ class RedisSentinelStorage(CustomerStorage):
 
     def _scanned(self, prefix: str, scan_cursor: int, count: int) -> tuple[str, int, list[bytes]]:
         """The server's run, the next cursor, and keys that begin with a prefix."""
-        with self._master.pipeline(transaction=False) as pipeline:
+        with self.master.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
             pipeline.scan(scan_cursor, match=key_pattern(prefix), count=count)
             info, (next_cursor, keys) = pipeline.execute()
@@ -442,7 +455,7 @@ def customer_in(value: bytes) -> Customer | None:
             customer.check()
         except (msgspec.MsgspecError, UnicodeDecodeError):
             customer = Customer.from_json(value)  # ignores what else may be in the record
-    except InvalidCustomerError:
+    except InvalidRecordError:
         return None
     return customer
 

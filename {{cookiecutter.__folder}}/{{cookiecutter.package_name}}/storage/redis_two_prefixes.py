@@ -149,12 +149,12 @@ class RedisTwoPrefixStorage(RedisSentinelStorage):
             return self._glimpse(Position())
         sources = _texts(dict.fromkeys(scanned))
         targets = [new + key.removeprefix(old) for key in sources]
-        values: Any = self._master.mget([*sources, *targets]) if sources else []
+        values: Any = self.master.mget([*sources, *targets]) if sources else []
         held = self._held_by([*sources, *targets], values)
         contents = zip(targets, values[len(sources) :], strict=True)
         full = {key for key, value in contents if value is not None}
         found = [(s, t) for s, t in zip(sources, targets, strict=True) if _is(old, s, held)]
-        with self._master.pipeline(transaction=False) as pipeline:
+        with self.master.pipeline(transaction=False) as pipeline:
             for _, target in found:
                 pipeline.type(target)
             kinds = pipeline.execute()
@@ -204,7 +204,7 @@ class RedisTwoPrefixStorage(RedisSentinelStorage):
         return new + customer_id, old + customer_id
 
     def _held(self, keys: Sequence[str]) -> Held:
-        return self._held_by(keys, self._master.mget(keys)) if keys else {}
+        return self._held_by(keys, self.master.mget(keys)) if keys else {}
 
     def _held_by(self, keys: Sequence[str], values: Any) -> Held:
         """The customers among some keys' values, if the key is one of theirs."""

@@ -1,19 +1,20 @@
 """Customers in a SQL database: SQLite, PostgreSQL, MySQL or MariaDB."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ParamSpec, Self, TypeVar
 
 from flask import Flask
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .. import db_utils
 from ..config import Environment
-from ..customers import Customer, InvalidCustomerError, check_customer_id
-from ..models import CustomerRow
+from ..customers import Customer, check_customer_id
+from ..models import Base, CustomerRow
+from ..record import InvalidRecordError
 from ..retry import RetryPolicy
 from . import (
     BadCursorError,
@@ -32,7 +33,7 @@ MAX_BACKOFF_SECONDS = 0.25
 
 _CURSOR = "after:"
 customer_key = CustomerRow.customer_id
-_CUSTOMER = select(customer_key, CustomerRow.first_name, CustomerRow.last_name)
+_CUSTOMER = select(*(getattr(CustomerRow, name) for name in Customer.__struct_fields__))
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class SqlStorage(CustomerStorage):
         self._settings = settings
         self._retry = replace(retry, max_backoff=min(retry.max_backoff, MAX_BACKOFF_SECONDS))
         self._engine = settings.service_engine()
-        self._insert, self._upsert = _statements(self._engine.dialect.name)
+        self._insert, self._upsert = self.statements(CustomerRow)
 
     @classmethod
     def from_environment(cls, environment: Environment, retry: RetryPolicy) -> Self:
@@ -88,6 +89,46 @@ class SqlStorage(CustomerStorage):
         """The database's address."""
         return self._settings.place
 
+    def rows(self, query: Any) -> Sequence[Any]:
+        """The rows that a query finds."""
+        return self.sql_command(self._rows, query)
+
+    def execute(self, statement: Any, values: Mapping[str, object]) -> None:
+        """Run a statement that does the same when it is run twice."""
+        self.sql_command(self._execute, statement, values)
+
+    def statements(self, row: type[Base]) -> tuple[Any, Any]:
+        """What adds a row whose key is not there, and what also replaces one that is there."""
+        table: Any = row.__table__
+        keys = list(table.primary_key)
+        others = [column.name for column in table.columns if not column.primary_key]
+        # Only the database's own dialect is imported: a cold start does not need the others.
+        dialect = self._engine.dialect.name
+        if dialect in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql
+
+            insert = mysql.insert(table)
+            return (
+                # Not INSERT IGNORE, which would also ignore other mistakes.
+                insert.on_duplicate_key_update({key.name: key for key in keys}),
+                insert.on_duplicate_key_update({name: insert.inserted[name] for name in others}),
+            )
+        other: Any
+        if dialect == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            other = postgresql.insert(table)
+        else:
+            from sqlalchemy.dialects import sqlite
+
+            other = sqlite.insert(table)
+        return (
+            other.on_conflict_do_nothing(index_elements=keys),
+            other.on_conflict_do_update(
+                index_elements=keys, set_={name: other.excluded[name] for name in others}
+            ),
+        )
+
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
         found = self.sql_command(self._read, _CUSTOMER.where(customer_key == customer_id))
@@ -102,7 +143,7 @@ class SqlStorage(CustomerStorage):
 
     def set(self, customer: Customer) -> None:
         """Add a customer, or replace the one with the same ID."""
-        self.sql_command(self._set, customer)
+        self.execute(self._upsert, asdict(customer))
 
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, up to 1,000 at a time."""
@@ -147,7 +188,7 @@ class SqlStorage(CustomerStorage):
     def estimated_size(self) -> int:
         """How many customers there are."""
         with_count = select(func.count()).select_from(CustomerRow)
-        size: int = self.sql_command(lambda: self._rows(with_count))[0][0]
+        size: int = self.rows(with_count)[0][0]
         return size
 
     def check(self) -> Report:
@@ -188,13 +229,13 @@ class SqlStorage(CustomerStorage):
         with self._engine.connect() as connection:
             return connection.execute(query).fetchall()
 
-    def _set(self, customer: Customer) -> None:
+    def _execute(self, statement: Any, values: Mapping[str, object]) -> None:
         with self._engine.connect() as connection:
-            connection.execute(self._upsert, _fields(customer))
+            connection.execute(statement, values)
 
     def _write_batch(self, statement: Any, customers: Iterable[Customer]) -> int:
         """Write customers; how many rows were added, or changed."""
-        latest = {customer.customer_id: _fields(customer) for customer in customers}
+        latest = {customer.customer_id: asdict(customer) for customer in customers}
         with self._transaction() as connection:
             # In one order, so that two such writes do not wait for each other.
             return connection.execute(statement, [latest[key] for key in sorted(latest)]).rowcount
@@ -221,36 +262,6 @@ class SqlStorage(CustomerStorage):
         # If anything failed, the pool has rolled back.
 
 
-def _fields(customer: Customer) -> dict[str, str]:
-    return {
-        "customer_id": customer.customer_id,
-        "first_name": customer.first_name,
-        "last_name": customer.last_name,
-    }
-
-
-def _statements(dialect: str) -> tuple[Any, Any]:
-    """What adds a customer whose ID is not there, and what also replaces one who is there."""
-    if dialect in ("mysql", "mariadb"):
-        insert = mysql.insert(CustomerRow)
-        return (
-            # Not INSERT IGNORE, which would also ignore other mistakes.
-            insert.on_duplicate_key_update(customer_id=customer_key),
-            insert.on_duplicate_key_update(
-                first_name=insert.inserted.first_name, last_name=insert.inserted.last_name
-            ),
-        )
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    other: Any = make(CustomerRow)
-    return (
-        other.on_conflict_do_nothing(index_elements=[customer_key]),
-        other.on_conflict_do_update(
-            index_elements=[customer_key],
-            set_={"first_name": other.excluded.first_name, "last_name": other.excluded.last_name},
-        ),
-    )
-
-
 def _server(connection: Connection) -> str:
     name = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
     version = connection.dialect.server_version_info or ()
@@ -263,5 +274,5 @@ def _id_in(cursor: str) -> str:
         raise BadCursorError
     try:
         return check_customer_id(cursor.removeprefix(_CURSOR))
-    except InvalidCustomerError:
+    except InvalidRecordError:
         raise BadCursorError from None

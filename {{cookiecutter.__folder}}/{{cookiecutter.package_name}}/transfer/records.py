@@ -17,7 +17,8 @@ from typing import IO, NamedTuple, NoReturn
 
 import msgspec
 
-from ..customers import Customer, InvalidCustomerError
+from ..customers import Customer
+from ..record import InvalidRecordError
 from .summary import Summary, counted
 
 LONGEST_RECORD = 64 * 1024  # bytes of a line, characters of a member
@@ -160,14 +161,16 @@ class RecordReader:
             yield Record(self.line, None, None, "there is more text behind the closing line")
 
     def _line(self, line: int, text: bytes) -> Record:
-        if text.count(b'"') == 4 * len(Customer.__struct_fields__):  # else a field may be doubled
+        if b"\\" not in text:
             try:
                 customer = _CUSTOMER.decode(text)
                 customer.check()
-            except (msgspec.MsgspecError, UnicodeDecodeError, InvalidCustomerError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, InvalidRecordError):
                 pass  # find out what is wrong
             else:
-                return Record(line, customer.customer_id, customer)
+                if text.count(b'"') == msgspec.json.encode(customer).count(b'"'):
+                    return Record(line, customer.customer_id, customer)
+                # else a field may be doubled
         try:
             entry = _DECODER.decode(text.decode())
         except UnicodeDecodeError:
@@ -183,17 +186,17 @@ class RecordReader:
     def _record(self, line: int, key: str | None, entry: object) -> Record:
         try:
             if not isinstance(entry, dict):
-                raise InvalidCustomerError("a customer must be a JSON object")
+                raise InvalidRecordError("a customer must be a JSON object")
             if key is None and isinstance(entry.get("customerID"), str):
                 key = entry["customerID"]
             if isinstance(entry, _DoubledFields):
-                raise InvalidCustomerError("a field stands there twice")
+                raise InvalidRecordError("a field stands there twice")
             customer = Customer.from_fields(entry)
             if key != customer.customer_id:
-                raise InvalidCustomerError("the key and its customerID differ")
-        except InvalidCustomerError as error:
+                raise InvalidRecordError("the key and its customerID differ")
+        except InvalidRecordError as error:
             return Record(line, key, None, str(error))
-        if len(entry) > len(Customer.__struct_fields__):
+        if entry.keys() - set(Customer.__struct_encode_fields__):
             self.with_other_fields += 1
         return Record(line, key, customer)
 
