@@ -129,8 +129,20 @@ class Server:
 
 
 @contextmanager
-def serve(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Iterator[Server]:
-    """Start a server with HOST and PORT in its environment, and wait until it answers."""
+def serve(
+    command: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    patience: float = START_SECONDS,
+) -> Iterator[Server]:
+    """Start a server with HOST and PORT in its environment, and wait until it answers.
+
+    Args:
+        command: What starts it, perhaps after something else.
+        folder: Where the command runs.
+        environ: Its environment.
+        patience: How long to wait for the first answer, in seconds.
+    """
     port = free_port()
     with tempfile.NamedTemporaryFile(prefix="server-", suffix=".log", delete=False) as output:
         log = Path(output.name)
@@ -146,16 +158,16 @@ def serve(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> I
     server = Server(f"http://127.0.0.1:{port}", process, log)
     try:
         with server.client() as client:
-            wait_until_alive(client, server)
+            wait_until_alive(client, server, patience)
         yield server
     finally:
         server.stop()
         log.unlink()
 
 
-def wait_until_alive(client: httpx.Client, server: Server) -> None:
+def wait_until_alive(client: httpx.Client, server: Server, patience: float = START_SECONDS) -> None:
     """Wait for the first answer of a server that was just started."""
-    give_up_at = time.monotonic() + START_SECONDS
+    give_up_at = time.monotonic() + patience
     while True:
         try:
             client.get("/healthz").raise_for_status()

@@ -146,7 +146,8 @@ def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[st
     assert commands == ["cd customer-api", "make test", "make run"]
     (curl,) = re.findall("curl http://127.0.0.1:5000/", printed)
     script = " && ".join(commands)
-    with serve(["sh", "-c", script], tmp_path, environ) as server:
+    # The server starts when the project's own tests have passed.
+    with serve(["sh", "-c", script], tmp_path, environ, patience=300) as server:
         shown = subprocess.run(
             curl.replace("http://127.0.0.1:5000", server.url).split(),
             capture_output=True,

@@ -24,9 +24,10 @@ class Developer:
         revisions: What the revisions that Alembic writes should hold, by the page.
     """
 
-    def __init__(self, project: Bake, environ: dict[str, str]) -> None:
+    def __init__(self, project: Bake, environ: dict[str, str], others: str = "") -> None:
         self.project = project
         self._environ = {**environ, "FLASK_APP": "run"}
+        self._others = others  # an option of pytest that leaves out the other databases
         self.revisions: list[str] = []
 
     def follow(self, section: str) -> None:
@@ -71,7 +72,8 @@ class Developer:
         if command.startswith("make"):
             tests = [f"tests/test_{name}.py" for name in TESTS]
             there = [test for test in tests if (self.project.path / test).exists()]
-            commands = ["ruff format --check", "ruff check", "mypy", f"pytest -q {' '.join(there)}"]
+            pytest = f"pytest -q -n 2 {' '.join(there)} {self._others}"
+            commands = ["ruff format --check", "ruff check", "mypy", pytest]
             commands = [f".venv/bin/{command}" for command in commands]
         for one in commands:
             done = self.project.run("sh", "-ec", one, environ=self._environ)
@@ -90,8 +92,10 @@ def developer(
     if kind in ("json", "redis"):
         yield Developer(project, {})
     else:
+        others = " and ".join(f"not {name}" for name in ("sqlite", "postgresql") if name != kind)
         with databases_of(shared, kind, tmp_path) as databases:
-            yield Developer(project, {"DATABASE_URL": databases.create("extended")})
+            environ = {"DATABASE_URL": databases.create("extended")}
+            yield Developer(project, environ, f"-k '{others} and not mariadb'")
 
 
 def test_field_and_resource_are_added_as_the_page_says(developer: Developer) -> None:

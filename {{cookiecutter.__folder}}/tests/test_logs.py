@@ -3,6 +3,8 @@
 import gc
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -86,12 +88,13 @@ def test_line_ends_in_a_message_do_not_make_lines(
     assert json.loads(line)["message"] == "a\nb\rc"
 
 
-def test_text_that_cannot_be_encoded_does_not_lose_the_line(
-    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
-) -> None:
-    production(make_app)
-    logging.getLogger("elsewhere").warning("before\udcffafter")
-    assert "before" in capsys.readouterr().err
+def test_text_that_cannot_be_encoded_does_not_lose_the_line() -> None:
+    log = "import logging; logging.getLogger().warning('before\\udcffafter')"
+    start = "from {{ cookiecutter.package_name }} import logs; logs.configure('INFO', json_lines=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{start}; {log}"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stderr)["message"] == "before\udcffafter"
 
 
 def test_exception_is_part_of_its_line(
