@@ -26,7 +26,7 @@ demo: setup ## render the default project and serve it with sample customers
 	@.venv/bin/python scripts/demo.py
 
 test: setup ## render the template in every way, and judge what was rendered
-	@.venv/bin/pytest -n auto --durations=10
+	@.venv/bin/pytest -n 3 --durations=40
 
 test-fast: setup ## the part of the tests that takes seconds
 	@.venv/bin/pytest -n auto -m 'not slow'

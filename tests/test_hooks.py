@@ -148,6 +148,7 @@ def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[st
     script = " && ".join(commands)
     # The server starts when the project's own tests have passed.
     with serve(["sh", "-c", script], tmp_path, environ, patience=300) as server:
+        assert re.search(r"^=* ?[0-9]{3,} passed", server.log.read_text(), re.MULTILINE)
         shown = subprocess.run(
             curl.replace("http://127.0.0.1:5000", server.url).split(),
             capture_output=True,

@@ -72,9 +72,14 @@ class Developer:
         if command.startswith("make"):
             tests = [f"tests/test_{name}.py" for name in TESTS]
             there = [test for test in tests if (self.project.path / test).exists()]
-            pytest = f"pytest -q -n 2 {' '.join(there)} {self._others}"
-            commands = ["ruff format --check", "ruff check", "mypy", pytest]
-            commands = [f".venv/bin/{command}" for command in commands]
+            parts = {
+                "format": ["ruff format --check"],
+                "lint": ["ruff check", "mypy"],
+                "test": [f"pytest -q -n 2 {' '.join(there)} {self._others}"],
+            }
+            commands = [
+                f".venv/bin/{part}" for target in command.split()[1:] for part in parts[target]
+            ]
         for one in commands:
             done = self.project.run("sh", "-ec", one, environ=self._environ)
             assert done.returncode == 0, f"{one}\n{done.stdout}{done.stderr}"
