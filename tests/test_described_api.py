@@ -44,12 +44,12 @@ def made_up_requests(server: Server, folder: Path, *options: str) -> tuple[int, 
 
 
 @pytest.mark.parametrize("keys", ["", KEY])
+@pytest.mark.parametrize("backend", ["default", "redis", "sql"], indirect=True)
 def test_no_answer_to_made_up_requests_is_other_than_described(
-    installed: Callable[[str], Bake], tmp_path: Path, keys: str
+    backend: Bake, storage_environ: dict[str, str], tmp_path: Path, keys: str
 ) -> None:
-    environ = {"DATA_PATH": str(tmp_path / "customers.json"), "API_KEYS": keys}
     options = ["--header", f"Authorization: Bearer {keys}"] if keys else []
-    with installed("default").serve("serve", **environ) as server:
+    with backend.serve("serve", **storage_environ, API_KEYS=keys) as server:
         status, report = made_up_requests(server, tmp_path, *options)
     assert status == 0, report
     assert "No issues found" in report
