@@ -95,7 +95,9 @@ class Image:
 
     def _run(self, command: str) -> None:
         script = re.sub(r"--(mount|owner|group)=\S+ ", "", self.here(command))
-        environ = clean_environ({**self.environ, "UV_PYTHON": tool("python")})
+        # The cache that is mounted is this machine's own.
+        own = {key: value for key, value in self.environ.items() if key != "UV_CACHE_DIR"}
+        environ = clean_environ({**own, "UV_PYTHON": tool("python")})
         done = subprocess.run(
             ["/bin/sh", "-ec", script],
             cwd=self.path("."),
