@@ -306,8 +306,8 @@ def fill_naive(cluster: Cluster, count: int) -> None:
 
 def client_of(cluster: Cluster, database: int) -> "redis.Redis":
     """A client of the master."""
-    host, port = cluster.master().address
-    return redis.Redis(host=host, port=port, db=database)
+    master = cluster.master()
+    return redis.Redis(master.host, master.port, db=database)
 
 
 def measure_redis_list(
