@@ -70,6 +70,7 @@ CHOICES = (
     Choice("{{ cookiecutter.package_name }}/models.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_errors.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql_idle.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_postgresql.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_settings.py", "storage_backend", "sql"),
     Choice("tests/backend_sql.py", "storage_backend", "sql", "tests/backend.py"),

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import StorageUnavailableError, sql_idle
 from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
 
 from .backend import Server, migrate, settings_of
@@ -83,6 +83,29 @@ def test_list_goes_on_after_a_restart(
     for batch in batches:
         found += batch
     assert found == stored
+
+
+def test_connection_that_was_closed_while_it_was_idle_costs_no_retry(
+    environ_of_failing_storage: dict[str, str],
+    server: Server,
+    open_at: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = open_at(environ_of_failing_storage, RETRY_MAX_RETRIES="0")
+    storage.set(ADA)
+    server.restart()
+    monkeypatch.setattr(sql_idle, "TRUSTED_SECONDS", 0)
+    assert storage.get("1") == ADA
+
+
+def test_connection_that_was_just_in_use_is_not_tried_first(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.set(ADA)
+    tried: list[object] = []
+    monkeypatch.setattr(storage._engine.dialect, "do_ping", tried.append)
+    assert storage.get("1") == ADA
+    assert tried == []
 
 
 def test_write_that_another_transaction_holds_up_is_done_when_that_ends(

@@ -30,12 +30,13 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would be no answer of the contract
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
-    app.config["READ_ONLY"] = config.read_only
     storage = Storage.from_environment(config.environment, config.retry)
     app.extensions["customer_storage"] = storage
 
     cors.register(app, config.cors_origins)
     auth.register(app, auth.ApiKeys(config.api_keys))
+    if config.read_only:
+        app.before_request(api.refuse_writes)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)

@@ -45,11 +45,11 @@ def register(app: Flask, keys: ApiKeys) -> None:
     """Let `app` answer only those who send a key, if there are keys at all."""
 
     def refuse_strangers() -> Response | None:
+        sent = _BEARER.fullmatch(request.environ.get("HTTP_AUTHORIZATION", ""))
+        if sent and keys.accepts(sent[1]):
+            return None
         # A browser asks by OPTIONS, without a key, what it may send.
         if request.blueprint in OPEN or request.method == "OPTIONS":
-            return None
-        sent = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-        if sent and keys.accepts(sent[1]):
             return None
         response = line("an API key is required: Authorization: Bearer KEY", 401)
         # RFC 6750, section 3.1

@@ -4,8 +4,8 @@ One WSGI wrapper, as it is cheaper than Flask's hooks and also sees what fails o
 """
 
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -43,23 +43,24 @@ class RequestMiddleware:
         """Answer one request (PEP 3333)."""
         started = time.perf_counter()
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        this_request = given if _WELL_FORMED_ID.fullmatch(given) else secrets.token_hex(8)
+        this_request = given if _WELL_FORMED_ID.fullmatch(given) else _new_id()
         request_id.set(this_request)
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
             # Servers end such a body by themselves but do not all say so, and Werkzeug then reads
             # nothing of it.
             environ["wsgi.input_terminated"] = True
-        status_code, route = 500, "-"
+        status_code, route, is_complete = 500, "-", False
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            nonlocal status_code, route
+            nonlocal status_code, route, is_complete
             status_code = int(status[:3])
             # The route, not the path: a path holds customer IDs.
             request = environ.get("werkzeug.request")
             route = request.url_rule.rule if request and request.url_rule else "-"
             own = {name.lower() for name, _ in headers}
+            is_complete = "content-length" in own  # and in memory
             safe = [header for header in SAFE_HEADERS if header[0].lower() not in own]
             return start_response(
                 status, [*headers, *safe, ("X-Request-ID", this_request)], exc_info
@@ -77,4 +78,14 @@ class RequestMiddleware:
             }
             log.info("%s %s %s %s ms", *fields.values(), extra={"fields": fields})
 
-        return ClosingIterator(self._app(environ, start), finish)
+        answer = ClosingIterator(self._app(environ, start), finish)
+        if not is_complete:
+            return answer
+        try:
+            return list(answer)  # which a server sends at once, without coming back for each part
+        finally:
+            answer.close()
+
+
+def _new_id() -> str:
+    return f"{random.getrandbits(64):016x}"  # no secret

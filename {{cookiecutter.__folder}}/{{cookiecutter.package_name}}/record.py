@@ -13,6 +13,10 @@ MAX_TEXT_LENGTH = 256
 # `/` would end the ID in a URL; a control character (Unicode category Cc) has no place in a line.
 _FORBIDDEN_IN_ID = re.compile("[/\x00-\x1f\x7f-\x9f]")
 
+# What a record that breaks a rule for characters cannot be without in JSON. Another one that has
+# it, such as a name with a `/`, is to be checked.
+MAY_BREAK_A_RULE = re.compile(rb"[/\\\x7f]|\xc2[\x80-\x9f]")
+
 # The same for readers of the API's description: patterns of JSON Schema, that is of ECMA-262.
 Id = Annotated[
     str,

@@ -22,13 +22,9 @@ from typing import IO
 import msgspec
 
 from ..customers import Customer
-from ..record import InvalidRecordError
+from ..record import MAY_BREAK_A_RULE, InvalidRecordError
 
 BLOCK_BYTES = 8192  # how much is searched, or decoded, at once
-
-# What a customer that breaks a rule for characters cannot be written without. Any other customer
-# that holds it, such as a name with a `/`, is checked one by one.
-_SUSPECT = re.compile(rb"[/\\\x7f]|\xc2[\x80-\x9f]")
 
 _WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -180,7 +176,7 @@ class JsonDocument:
             ids = [before, *(customer.customer_id for customer in customers)]
             if b"".join(map(_line, customers)) != lines or any(a >= b for a, b in pairwise(ids)):
                 return False
-            if _SUSPECT.search(lines):
+            if MAY_BREAK_A_RULE.search(lines):
                 try:
                     for customer in customers:
                         customer.check()

@@ -212,8 +212,10 @@ class JsonFileStorage(CustomerStorage):
             raise StorageUnavailableError(change.problem)
         return change
 
-    def _write_together(self, changes: Sequence[_Change]) -> None:
+    def _write_together(self, changes: list[_Change]) -> None:
         """Write changes of several threads at once, and note how it went.
+
+        Those that come while the lock is awaited are added to them.
 
         While the lock is held elsewhere, only those fail whose time is up; the others are not done.
         """
@@ -239,7 +241,7 @@ class JsonFileStorage(CustomerStorage):
                 change.problem = problem
                 change.done = True
 
-    def _write_once(self, changes: Iterable[_Change], give_up_at: float) -> bool:
+    def _write_once(self, changes: list[_Change], give_up_at: float) -> bool:
         """Write changes, and say whether there was anything to write."""
         self._version()  # before the lock, which would make the folder if it is missing
         lock = FileLock(self._lock_path)
@@ -247,6 +249,9 @@ class JsonFileStorage(CustomerStorage):
             lambda: lock.acquire(timeout=0), lambda error: isinstance(error, Timeout), give_up_at
         )
         try:
+            with self._turn:
+                changes += self._waiting
+                self._waiting = []
             with suppress(FileNotFoundError):
                 # Opening makes a network file system tell what other hosts wrote (nfs(5),
                 # "Close-to-open cache consistency").

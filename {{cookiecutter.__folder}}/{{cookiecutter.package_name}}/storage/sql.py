@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from flask import Flask
 from msgspec.structs import asdict
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .. import db_utils
@@ -34,6 +34,8 @@ MAX_BACKOFF_SECONDS = 0.25
 _CURSOR = "after:"
 customer_key = CustomerRow.customer_id
 _CUSTOMER = select(*(getattr(CustomerRow, name) for name in Customer.__struct_fields__))
+# Made once, so that it is not compared by its parts with what was compiled before.
+_ONE_CUSTOMER = _CUSTOMER.where(customer_key == bindparam("customer_id"))
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -131,7 +133,7 @@ class SqlStorage(CustomerStorage):
 
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
-        found = self.sql_command(self._read, _CUSTOMER.where(customer_key == customer_id))
+        found = self.sql_command(self._read, _ONE_CUSTOMER, {"customer_id": customer_id})
         return found[0] if found else None
 
     def get_many(self, customer_ids: Sequence[str]) -> list[Customer]:
@@ -222,12 +224,12 @@ class SqlStorage(CustomerStorage):
         following = _CUSTOMER.where(customer_key > customer_id).order_by(customer_key)
         return self.sql_command(self._read, following.limit(count))
 
-    def _read(self, query: Any) -> list[Customer]:
-        return [Customer(*row) for row in self._rows(query)]
+    def _read(self, query: Any, values: Mapping[str, object] = {}) -> list[Customer]:
+        return [Customer(*row) for row in self._rows(query, values)]
 
-    def _rows(self, query: Any) -> Sequence[Any]:
+    def _rows(self, query: Any, values: Mapping[str, object] = {}) -> Sequence[Any]:
         with self._engine.connect() as connection:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, values).fetchall()
 
     def _execute(self, statement: Any, values: Mapping[str, object]) -> None:
         with self._engine.connect() as connection:

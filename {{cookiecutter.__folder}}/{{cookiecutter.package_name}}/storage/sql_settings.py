@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from ..config import ConfigError, Environment
 from ..retry import RetryPolicy
+from .sql_idle import try_idle_connections
 
 DEFAULT_PATH = Path(__file__).parents[2] / "customers.db"
 # Seconds after which a pooled connection is replaced, before a firewall drops it as idle.
@@ -95,7 +96,6 @@ class SqlSettings:
             "connect_args": dict(self._connect_args),
             "hide_parameters": True,  # an error shall not hold a customer
             "max_overflow": 0,
-            "pool_pre_ping": True,
             "pool_recycle": RECYCLE_SECONDS,
             "pool_size": self.pool_size,
             "pool_timeout": self.wait_seconds,
@@ -127,6 +127,7 @@ class SqlSettings:
             case _:
                 statements = []  # read_timeout has the same effect, also on a server that hangs
         _run_on_connect(engine, statements)
+        try_idle_connections(engine)
         return engine
 
     def migration_engine(self) -> Engine:
