@@ -10,10 +10,10 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench picture lint format lock release clean
+.PHONY: help setup demo test test-fast bench bench-quick picture lint format lock release clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed ## install what the other targets need into the checkout
 
@@ -34,11 +34,15 @@ test: setup ## render the template in every way, and judge what was rendered
 test-fast: setup ## the part of the tests that takes seconds
 	@.venv/bin/pytest -n auto -m 'not slow'
 
-bench: setup ## measure beside naive versions, and draw docs/failover.svg
+bench: setup ## measure beside naive versions and limits: docs/performance.md, docs/failover.svg (needs wrk)
+	@.venv/bin/python -m benchmarks.performance
 	@.venv/bin/python -m benchmarks.failover
 	@.venv/bin/python -m benchmarks.cold_start
 	@.venv/bin/python -m benchmarks.moves
 	@.venv/bin/python -m benchmarks.dependencies
+
+bench-quick: setup ## measure some of docs/performance.md in two minutes (needs wrk)
+	@.venv/bin/python -m benchmarks.performance --quick
 
 picture: setup ## draw docs/page.png, a picture of the page at /docs
 	@.venv/bin/python -m scripts.docs_picture

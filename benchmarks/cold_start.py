@@ -9,7 +9,6 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -18,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.load import render
 from tests.aws import path_to_python, python_of
-from tests.bake import TEMPLATE, Bake, clean_environ, tool
+from tests.bake import Bake, clean_environ, tool
 from tests.databases import databases_of
 
 RUNTIME = "python3.13"
@@ -51,20 +51,6 @@ class Package(NamedTuple):
     folder: Path
     handler: str
     environ: Mapping[str, str]
-
-
-def render(backend: str, folder: Path) -> Bake:
-    """Render a project for Lambda, and install what it needs."""
-    answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}", "use_zappa=yes"]
-    subprocess.run(  # noqa: S603, no untrusted input
-        [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    (project,) = folder.iterdir()
-    bake = Bake(backend, project, {})
-    bake.make("setup")
-    return bake
 
 
 def unpacked(archive: Path, handler: str, environ: Mapping[str, str]) -> Package:
@@ -123,7 +109,7 @@ def cold_start(python: str, runtime: str, offered: Path, package: Package) -> fl
 @contextmanager
 def packages(folder: Path) -> Iterator[tuple[dict[str, Package], Bake]]:
     """All packages, with real storages."""
-    bakes = {backend: render(backend, folder / backend) for backend in BACKENDS}
+    bakes = {backend: render(backend, folder / backend, "use_zappa=yes") for backend in BACKENDS}
     python = python_of(bakes["json"], RUNTIME)
     with (
         bakes["redis"].cluster() as redis,

@@ -4,8 +4,6 @@ Draws docs/failover.svg, and prints what it measured as Markdown.
 """
 
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -16,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.failover_picture import Moment, Panel, draw
-from tests.bake import TEMPLATE, Bake, Server, clean_environ, serve
+from benchmarks.load import render, serve_other
+from tests.bake import TEMPLATE, Bake, Server
 from tests.failovers import (
     SERVERS,
     Clients,
@@ -53,20 +52,6 @@ class Run(NamedTuple):
     lost: int
 
 
-def render(folder: str) -> Bake:
-    """Render the Redis project, and install what it needs."""
-    answers = ["--no-input", "-o", folder, "storage_backend=redis"]
-    subprocess.run(  # noqa: S603, no untrusted input
-        [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    (project,) = Path(folder).iterdir()
-    bake = Bake("redis", project, {})
-    bake.make("setup")
-    return bake
-
-
 def serve_ours(bake: Bake, environ: Mapping[str, str]) -> AbstractContextManager[Server]:
     """Serve the rendered project as in production."""
     return bake.serve("serve", WORKERS=WORKERS, THREADS=THREADS, **environ)
@@ -74,13 +59,7 @@ def serve_ours(bake: Bake, environ: Mapping[str, str]) -> AbstractContextManager
 
 def serve_naive(bake: Bake, environ: Mapping[str, str]) -> AbstractContextManager[Server]:
     """Serve the naive version by the same server."""
-    command = f"""
-        exec .venv/bin/granian --interface wsgi --host "$HOST" --port "$PORT" --workers {WORKERS} \
-            --blocking-threads {THREADS} --workers-kill-timeout 5s \
-            --working-dir "$0" naive_redis:app
-    """
-    folder = str(TEMPLATE / "benchmarks")
-    return serve(["sh", "-c", command, folder], bake.path, clean_environ(environ))
+    return serve_other(bake, "naive_redis", {"WORKERS": WORKERS, "THREADS": THREADS, **environ})
 
 
 def watch(bake: Bake, serve: Serve, lose_master: Loss) -> Run:
@@ -134,7 +113,7 @@ def seconds_to_get(url: str) -> float:
 def main() -> None:
     """Measure, draw and print."""
     with tempfile.TemporaryDirectory() as folder:
-        bake = render(folder)
+        bake = render("redis", Path(folder))
         ours, naive = partial(serve_ours, bake), partial(serve_naive, bake)
         faults = {
             "`kill -9` of the master": killed,

@@ -6,7 +6,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,16 +92,20 @@ def drive(server: Server, load: Load) -> tuple[float, int]:
     return max(0, int(requests) - refused) / seconds, refused
 
 
+def warm_up(servers: Iterable[Server], customers: int) -> None:
+    """Drive each service for a moment, so that its connections and caches are there."""
+    for server in servers:
+        drive(server, Load("get.lua", customers, 8, 1))
+
+
 def by_turns(
     servers: Mapping[str, Server],
     load: Load,
     rounds: int,
     before: Callable[[], object] = lambda: None,
 ) -> dict[str, Sample]:
-    """Drive each service once a round, after a short warm-up."""
+    """Drive each service once a round."""
     found: dict[str, list[tuple[float, int]]] = {name: [] for name in servers}
-    for server in servers.values():
-        drive(server, load._replace(seconds=1))
     for _ in range(rounds):
         for name, server in servers.items():
             before()
@@ -112,29 +116,29 @@ def by_turns(
     }
 
 
-def render(backend: str, folder: Path) -> Bake:
-    """Render a project, and install what it needs."""
-    answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}"]
+def render(backend: str, folder: Path, *others: str) -> Bake:
+    """Render a project, with other answers if they are given, and install what it needs."""
+    answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}", *others]
     subprocess.run(  # noqa: S603, no untrusted input
         [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     (project,) = folder.iterdir()
-    bake = Bake(backend, project, {})
+    bake = Bake(backend, project, {"package_name": "customer_api"})
     bake.make("setup")
     return bake
 
 
 @contextmanager
-def ours(bake: Bake, environ: Mapping[str, str]) -> Iterator[Server]:
+def serve_ours(bake: Bake, environ: Mapping[str, str]) -> Iterator[Server]:
     """Serve a rendered project as in production: with keys, logs, request IDs and safe headers."""
     with bake.serve("serve", APP_ENV="production", API_KEYS=KEY, **environ) as server:
         yield server
 
 
 @contextmanager
-def other(bake: Bake, module: str, environ: Mapping[str, str]) -> Iterator[Server]:
+def serve_other(bake: Bake, module: str, environ: Mapping[str, str]) -> Iterator[Server]:
     """Serve an application of this folder in a project's environment, by the same command."""
     script = bake.read("serve.sh")
     for old, new in (

@@ -8,14 +8,13 @@ import json
 import random
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bake import TEMPLATE, Bake
+from benchmarks.load import render
 from tests.moves import Place, sample, storage_for, write_lines
 
 KINDS = {"json": "json", "redis": "redis", "sqlite": "sql", "postgresql": "sql"}
@@ -42,20 +41,9 @@ class Places:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers = itertools.count()
-        self._bakes = {backend: self._render(backend) for backend in ("json", "redis", "sql")}
-
-    def _render(self, backend: str) -> Bake:
-        folder = self._folder / backend
-        answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}"]
-        subprocess.run(  # noqa: S603, no untrusted input
-            [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        (project,) = folder.iterdir()
-        bake = Bake(backend, project, {"package_name": "customer_api"})
-        bake.make("setup")
-        return bake
+        self._bakes = {
+            backend: render(backend, folder / backend) for backend in ("json", "redis", "sql")
+        }
 
     @contextmanager
     def new(self, kind: str) -> Iterator[Place]:

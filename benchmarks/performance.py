@@ -23,7 +23,17 @@ from typing import NamedTuple
 import redis
 
 from benchmarks.growth_picture import Line, Panel, draw
-from benchmarks.load import KEY, Load, Sample, by_turns, other, ours, render, rounds_of
+from benchmarks.load import (
+    KEY,
+    Load,
+    Sample,
+    by_turns,
+    render,
+    rounds_of,
+    serve_other,
+    serve_ours,
+    warm_up,
+)
 from tests.bake import TEMPLATE, Bake, Server, clean_environ
 from tests.databases import databases_of
 from tests.failovers import SERVERS, Cluster, cluster_of
@@ -195,12 +205,13 @@ def measure_json(report: Report, folder: Path) -> Bake:
         naive_file.write_text(text)
         with ExitStack() as stack:
             servers = {
-                "ours": stack.enter_context(ours(bake, environ)),
+                "ours": stack.enter_context(serve_ours(bake, environ)),
                 "naive": stack.enter_context(
-                    other(bake, "naive_json", {"DATA_PATH": str(naive_file)})
+                    serve_other(bake, "naive_json", {"DATA_PATH": str(naive_file)})
                 ),
-                "limit": stack.enter_context(other(bake, "limit", {"LIMIT": "constant"})),
+                "limit": stack.enter_context(serve_other(bake, "limit", {"LIMIT": "constant"})),
             }
+            warm_up(servers.values(), size)
             for clients in report.plan.clients:
                 found = report.drive(servers, "get.lua", size, clients)
                 targets = json_get_targets(found, size)
@@ -278,13 +289,16 @@ def measure_redis(report: Report, folder: Path) -> Bake:
         environ = {**cluster.environ, "REDIS_DB": "1"}
         with ExitStack() as stack:
             servers = {
-                "ours": stack.enter_context(ours(bake, environ)),
-                "naive": stack.enter_context(other(bake, "naive_redis", cluster.environ)),
-                "limit": stack.enter_context(other(bake, "limit", {**environ, "LIMIT": "redis"})),
+                "ours": stack.enter_context(serve_ours(bake, environ)),
+                "naive": stack.enter_context(serve_other(bake, "naive_redis", cluster.environ)),
+                "limit": stack.enter_context(
+                    serve_other(bake, "limit", {**environ, "LIMIT": "redis"})
+                ),
             }
             for size in report.plan.sizes:
                 fill(bake, environ, size, folder)
                 fill_naive(cluster, size)
+                warm_up(servers.values(), size)
                 if size != 10_000:
                     for clients in report.plan.clients:
                         for request, script in (("GET /get/<id>", "get"), ("POST /set", "set")):
@@ -369,13 +383,16 @@ def measure_sql(report: Report, folder: Path) -> Bake:
         environ = {"DATABASE_URL": databases.create("customers")}
         bake.run(".venv/bin/flask", "db", "upgrade", environ={"FLASK_APP": "run", **environ})
         servers = {
-            "ours": stack.enter_context(ours(bake, environ)),
-            "limit": stack.enter_context(other(bake, "limit", {**environ, "LIMIT": "postgresql"})),
+            "ours": stack.enter_context(serve_ours(bake, environ)),
+            "limit": stack.enter_context(
+                serve_other(bake, "limit", {**environ, "LIMIT": "postgresql"})
+            ),
         }
         for size in report.plan.sizes:
-            fill(bake, environ, size, folder)
             if size == 10_000:
                 continue
+            fill(bake, environ, size, folder)
+            warm_up(servers.values(), size)
             for clients in report.plan.clients:
                 for request, script in (("GET /get/<id>", "get"), ("POST /set", "set")):
                     found = report.drive(servers, f"{script}.lua", size, clients)
@@ -405,9 +422,9 @@ def measure_memory(report: Report, bakes: Mapping[str, Bake], folder: Path) -> N
             peaks = []
             for size in (1_000, 100_000):
                 fill(bake, environs[name], size, folder)
-                with ours(bake, {**environs[name], "WORKERS": "1"}) as server:
+                with serve_ours(bake, {**environs[name], "WORKERS": "1"}) as server:
                     seconds_to_list(server)
-                    peaks.append(peak_memory(server))
+                    peaks.append(server.memory("VmHWM"))
             less, more = peaks
             report.add(
                 Row(
@@ -418,14 +435,6 @@ def measure_memory(report: Report, bakes: Mapping[str, Bake], folder: Path) -> N
                     targets=[Target(20, at_most=True)],
                 )
             )
-
-
-def peak_memory(server: Server) -> int:
-    """How many bytes the only worker of a server has used at most (proc(5), VmHWM; Linux)."""
-    (worker,) = server.workers()
-    status = Path(f"/proc/{worker}/status").read_text()
-    (kibibytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    return int(kibibytes) * 1024
 
 
 # What a service of each kind cannot do without.

@@ -116,6 +116,19 @@ class Server:
         family = self.family()
         return [pid for pid in started if pid in family]
 
+    def memory(self, name: str = "VmRSS") -> int:
+        """How many bytes the workers use; with VmHWM, have used at most (proc(5); Linux)."""
+        texts = [Path(f"/proc/{worker}/status").read_text() for worker in self.workers()]
+        assert texts
+        kibibytes = re.findall(rf"^{name}:\s+(\d+) kB$", "".join(texts), re.MULTILINE)
+        assert len(kibibytes) == len(texts)
+        return sum(map(int, kibibytes)) * 1024
+
+    def forget_peak_memory(self) -> None:
+        """Measure VmHWM from now on (proc(5), clear_refs; Linux)."""
+        for worker in self.workers():
+            Path(f"/proc/{worker}/clear_refs").write_text("5")
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """End the server as Ctrl-C does, with all that it started; its exit status."""
         if self.process.poll() is None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
-from pathlib import Path
 
 import httpx
 import pytest
@@ -122,18 +121,6 @@ def is_empty(answer: bytes) -> bool:
     return answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"\r\n2\r\n{}\r\n0\r\n\r\n")
 
 
-def memory(server: Server) -> int:
-    """How many bytes of memory the workers have."""
-    lines = [
-        line
-        for worker in server.workers()
-        for line in Path(f"/proc/{worker}/status").read_text().splitlines()
-        if line.startswith("VmRSS:")
-    ]
-    assert lines
-    return sum(int(line.split()[1]) * 1024 for line in lines)
-
-
 def seconds_to_answer(server: Server) -> float:
     """How long another client waits, the longest of ten times."""
     waited = []
@@ -232,10 +219,10 @@ def test_huge_requests_need_little_memory(server: Server) -> None:
     assert len(huge) >= 5
     for sent in huge:
         answer_to(server, sent)
-    before = memory(server)
+    before = server.memory()
     for sent in huge * 10:
         answer_to(server, sent)
-    assert memory(server) - before < 5 * MIB
+    assert server.memory() - before < 5 * MIB
 
 
 def test_thousands_of_wrong_keys_do_not_keep_out_the_right_one(server: Server) -> None:
@@ -249,12 +236,12 @@ def test_thousands_of_wrong_keys_do_not_keep_out_the_right_one(server: Server) -
             return answer.status
 
         assert {ask(f"{number:020}") for number in range(500)} == {401}
-        before = memory(server)
+        before = server.memory()
         assert {ask(f"{number:020}") for number in range(5000)} == {401}
         started = time.monotonic()
         assert ask(KEY) == 200
         assert time.monotonic() - started < AT_ONCE
-    assert memory(server) - before < 5 * MIB
+    assert server.memory() - before < 5 * MIB
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Databases that are restarted under load, migrated by many at once, and large."""
 
 import json
-import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .bake import Bake, Server
+from .bake import Bake
 from .databases import (
     SERVERS,
     Databases,
@@ -150,25 +149,11 @@ def test_list_of_many_customers_needs_no_memory(sql: Bake, databases: Databases)
     assert done.returncode == 0, done.stderr
     with sql.serve("serve", WORKERS="1", **environ) as server, server.client() as client:
         client.get("/?limit=10").raise_for_status()
-        idle = forget_peak_memory(server)
+        server.forget_peak_memory()
+        idle = server.memory()
         with client.stream("GET", "/") as answer:
             size = sum(map(len, answer.iter_bytes()))
-        growth = memory(server, "VmHWM") - idle
+        growth = server.memory("VmHWM") - idle
     print(f"{size / 2**20:.0f} MiB listed, and {growth / 2**20:.1f} MiB more memory used")
     assert size > CUSTOMERS * 200
     assert growth <= MOST_GROWTH
-
-
-def memory(server: Server, name: str) -> int:
-    """How many bytes a server's worker uses (VmRSS), or has used at most (VmHWM; Linux)."""
-    (worker,) = server.workers()
-    status = Path(f"/proc/{worker}/status").read_text()
-    (kibibytes,) = re.findall(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
-    return int(kibibytes) * 1024
-
-
-def forget_peak_memory(server: Server) -> int:
-    """Measure VmHWM from now on (proc(5), clear_refs); what is used now, in bytes (Linux)."""
-    (worker,) = server.workers()
-    Path(f"/proc/{worker}/clear_refs").write_text("5")
-    return memory(server, "VmRSS")
