@@ -38,6 +38,12 @@ class Server(Protocol):
     def create_database(self, name: str) -> str:
         """Create a database if it is missing; its URL."""
 
+    def kill(self) -> None:
+        """End the server as a crash does."""
+
+    def start_again(self) -> None:
+        """Start a server that has ended."""
+
     def restart(self) -> None:
         """End the server as a crash does, and start it again."""
 
@@ -159,12 +165,17 @@ def environ_of_failing_storage(server: Server, delete_all: Callable[[str], None]
 
 @pytest.fixture
 def fail(server: Server) -> Iterator[Callable[[], object]]:
-    """Restarts the server, beside what the test does."""
+    """Ends the server, and starts it again beside what the test does."""
     with ThreadPoolExecutor(1) as pool:
-        restarts: list[Future[None]] = []
-        yield lambda: restarts.append(pool.submit(server.restart))
-        for restart in restarts:
-            restart.result()
+        starts: list[Future[None]] = []
+
+        def end_and_start() -> None:
+            server.kill()
+            starts.append(pool.submit(server.start_again))
+
+        yield end_and_start
+        for start in starts:
+            start.result()
 
 
 @pytest.fixture
