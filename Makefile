@@ -28,7 +28,7 @@ demo: setup ## render the default project and serve it with sample customers
 	@.venv/bin/python scripts/demo.py
 
 test: setup ## render the template in every way, and judge what was rendered
-	@.venv/bin/pytest -n $(PROCESSES) --durations=10 --ignore tests/test_failover.py
+	@.venv/bin/pytest -n $(PROCESSES) --dist worksteal --durations=10 --ignore tests/test_failover.py
 	@.venv/bin/pytest -n auto tests/test_failover.py
 
 test-fast: setup ## the part of the tests that takes seconds

@@ -42,6 +42,11 @@ LAMBDA = ("json-lambda", "redis-lambda", "sql-lambda")
 BACKENDS = ("default", "changed", "redis", "sql", *LAMBDA)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take the longest."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _signals_end_what_is_started() -> None:
     """Let servers heed SIGINT and SIGHUP also where the tests run in the background of a script.
@@ -122,23 +127,53 @@ def clusters() -> Iterator[Callable[[Bake], dict[str, str]]]:
         yield start_once
 
 
+@pytest.fixture(scope="session")
+def migrated(shared: Path) -> Callable[[Bake], Path]:
+    """Gives an empty SQLite database with the newest schema. Shared: not to be changed."""
+
+    def migrate_once(bake: Bake) -> Path:
+        database = shared / f"{bake.name}.db"
+        with FileLock(shared / f"{bake.name}.db.lock"):
+            if not database.exists():
+                made = database.with_suffix(".new")
+                environ = {"DATABASE_URL": f"sqlite:///{made}", "FLASK_APP": "run"}
+                done = bake.run(".venv/bin/flask", "db", "upgrade", environ=environ)
+                assert done.returncode == 0, done.stderr
+                made.rename(database)
+        return database
+
+    return migrate_once
+
+
+NewStorage = Callable[[Bake, Path], dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def new_storage(
+    clusters: Callable[[Bake], dict[str, str]], migrated: Callable[[Bake], Path]
+) -> NewStorage:
+    """Gives the variables for an empty storage of a project, in a folder of its own."""
+
+    def variables(bake: Bake, folder: Path) -> dict[str, str]:
+        match bake.answers["storage_backend"]:
+            case "redis":
+                return {**clusters(bake), "REDIS_KEY_PREFIX": f"{folder.name}:"}
+            case "sql":
+                database = shutil.copy(migrated(bake), folder / "customers.db")
+                return {"DATABASE_URL": f"sqlite:///{database}"}
+            case _:
+                return {"DATA_PATH": str(folder / "customers.json")}
+
+    return variables
+
+
 @pytest.fixture
-def storage_environ(
-    backend: Bake, clusters: Callable[[Bake], dict[str, str]], tmp_path: Path
-) -> dict[str, str]:
+def storage_environ(backend: Bake, new_storage: NewStorage, tmp_path: Path) -> dict[str, str]:
     """The variables for an empty storage."""
-    match backend.answers["storage_backend"]:
-        case "redis":
-            return {**clusters(backend), "REDIS_KEY_PREFIX": f"{tmp_path.name}:"}
-        case "sql":
-            environ = {"DATABASE_URL": f"sqlite:///{tmp_path / 'customers.db'}"}
-            backend.run(".venv/bin/flask", "db", "upgrade", environ={**environ, "FLASK_APP": "run"})
-            return environ
-        case _:
-            return {"DATA_PATH": str(tmp_path / "customers.json")}
+    return new_storage(backend, tmp_path)
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS)
 def backend(request: pytest.FixtureRequest, installed: Callable[[str], Bake]) -> Bake:
     """Each combination that has code of its own, with its environment installed."""
     return installed(request.param)

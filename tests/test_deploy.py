@@ -60,6 +60,7 @@ class Operator:
         return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -> None:
     project = deployable(bake, tmp_path / "project")
     with aws(bake, tmp_path) as there, storage_of(bake, tmp_path) as environ:

@@ -43,8 +43,12 @@ def made_up_requests(server: Server, folder: Path, *options: str) -> tuple[int, 
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("keys", ["", KEY])
-@pytest.mark.parametrize("backend", ["default", "redis", "sql"], indirect=True)
+# Once without keys, as these are asked for before any storage is.
+@pytest.mark.parametrize(
+    ("backend", "keys"),
+    [("default", ""), ("default", KEY), ("redis", KEY), ("sql", KEY)],
+    indirect=["backend"],
+)
 def test_no_answer_to_made_up_requests_is_other_than_described(
     backend: Bake, storage_environ: dict[str, str], tmp_path: Path, keys: str
 ) -> None:

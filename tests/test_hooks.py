@@ -134,6 +134,7 @@ def test_post_gen_hook_leaves_what_a_team_added(bake: Bake, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[str], Bake]) -> None:
     installed("default")  # fills the cache of packages
     cookiecutter = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]

@@ -33,7 +33,8 @@ LAMBDA_CHANGES = {
 
 
 # The default project's own tests run where a user follows the next steps that are printed.
-@pytest.mark.parametrize("name", ["changed", "redis", "sql"])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["redis", "sql", "changed"])
 def test_own_tests_pass(installed: Callable[[str], Bake], name: str) -> None:
     assert PASSED.fullmatch(installed(name).make("test").splitlines()[-1])
 
@@ -101,8 +102,12 @@ def test_lock_is_written_and_holds_what_is_declared(backend: Bake) -> None:
         assert f'name = "{name}"' in lock
 
 
-def test_project_installs_without_uv_on_the_path(backend: Bake, tmp_path: Path) -> None:
-    project = backend.copy_to(tmp_path)
+# Each project is installed in the same way; these have the fewest and the most dependencies.
+@pytest.mark.parametrize("name", ["default", "sql-lambda"])
+def test_project_installs_without_uv_on_the_path(
+    installed: Callable[[str], Bake], tmp_path: Path, name: str
+) -> None:
+    project = installed(name).copy_to(tmp_path)
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")

@@ -103,6 +103,7 @@ def developer(
             yield Developer(project, environ, f"-k '{others} and not mariadb'")
 
 
+@pytest.mark.long
 def test_field_and_resource_are_added_as_the_page_says(developer: Developer) -> None:
     developer.follow("Add a field")
     revisions = (developer.project.path / "migrations" / "versions").glob("*_add_the_email*.py")

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from .bake import Bake, Server, wait_until_gone
+from .conftest import NewStorage
 
 pytestmark = pytest.mark.slow
 
@@ -30,12 +31,26 @@ def contract_of(bake: Bake) -> Any:
     return module
 
 
-@pytest.fixture(params=["run", "serve"])
+@pytest.fixture(scope="module", params=["run", "serve"])
+def target(request: pytest.FixtureRequest) -> str:
+    """What serves the project for development, and as in production."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
 def server(
-    request: pytest.FixtureRequest, backend: Bake, storage_environ: dict[str, str]
+    backend: Bake, target: str, new_storage: NewStorage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The project, served for development and as in production."""
-    with backend.serve(request.param, **storage_environ) as server:
+    """The project, served. Shared: its storage may hold what other tests sent."""
+    environ = new_storage(backend, tmp_path_factory.mktemp("served"))
+    with backend.serve(target, **environ) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(backend: Bake, target: str, storage_environ: dict[str, str]) -> Iterator[Server]:
+    """The project, served for one test."""
+    with backend.serve(target, **storage_environ) as server:
         yield server
 
 
@@ -89,23 +104,22 @@ def test_forged_request_cannot_add_lines_to_the_log(server: Server) -> None:
 
 def test_head_has_the_headers_and_no_body(server: Server) -> None:
     with server.client() as client:
-        answer = client.head("/get/7")
+        answer = client.head("/get/nobody")
         assert answer.status_code == 404
         assert answer.content == b""
 
 
-def test_server_ends_when_told_and_leaves_no_process(server: Server) -> None:
-    family = server.family()
+def test_server_ends_when_told_and_leaves_no_process(own_server: Server) -> None:
+    family = own_server.family()
     assert len(family) > 2
-    server.stop(signal.SIGINT)
+    own_server.stop(signal.SIGINT)
     wait_until_gone(family)
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("LOG_LEVEL", "loud"), ("RETRY_DEADLINE_SECONDS", "soon"), ("APP_ENV", "production")],
+    [("LOG_LEVEL", "loud"), ("APP_ENV", "production")],
 )
-@pytest.mark.parametrize("target", ["run", "serve"])
 def test_malformed_variable_stops_the_start_with_one_line(
     backend: Bake, storage_environ: dict[str, str], target: str, variable: str, value: str
 ) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Engine, delete
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config
@@ -37,6 +37,12 @@ class Server(Protocol):
 
     def create_database(self, name: str) -> str:
         """Create a database if it is missing; its URL."""
+
+    def kill(self) -> None:
+        """End the server as a crash does."""
+
+    def start_again(self) -> None:
+        """Start a server that has ended."""
 
     def restart(self) -> None:
         """End the server as a crash does, and start it again."""
@@ -89,9 +95,16 @@ def server(request: pytest.FixtureRequest, start: Callable[[str], Server]) -> Se
     return start(request.param)
 
 
-@pytest.fixture(
-    scope="session", params=["sqlite", *SERVERS, *OTHERS], ids=lambda kind: kind.partition(":")[0]
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on each kind of database; on SQLite alone if any storage will do."""
+    if "migrated" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("any_storage")
+        kinds = ["sqlite"] if alone else ["sqlite", *SERVERS, *OTHERS]
+        ids = [kind.partition(":")[0] for kind in kinds]
+        metafunc.parametrize("migrated", kinds, indirect=True, ids=ids, scope="session")
+
+
+@pytest.fixture(scope="session")
 def migrated(
     request: pytest.FixtureRequest,
     start: Callable[[str], Server],
@@ -105,23 +118,32 @@ def migrated(
     return migrate(request.param)
 
 
+@pytest.fixture(scope="session")
+def delete_all() -> Iterator[Callable[[str], None]]:
+    """Deletes all rows of all tables of a database, to which it stays connected."""
+    with ExitStack() as stack:
+        engines: dict[str, Engine] = {}
+
+        def delete_all_at(url: str) -> None:
+            if url not in engines:
+                engines[url] = settings_of({"DATABASE_URL": url}).service_engine()
+                stack.callback(engines[url].dispose)
+            with engines[url].connect() as connection:
+                for table in reversed(Base.metadata.sorted_tables):
+                    connection.execute(delete(table))
+
+        yield delete_all_at
+
+
 @pytest.fixture
-def environ(migrated: str, tmp_path: Path) -> dict[str, str]:
+def environ(migrated: str, delete_all: Callable[[str], None], tmp_path: Path) -> dict[str, str]:
     """The configuration for an empty storage."""
     if migrated.startswith("sqlite"):
         own = tmp_path / "customers.db"
         shutil.copy(migrated.removeprefix("sqlite:///"), own)
         return {"DATABASE_URL": f"sqlite:///{own}"}
-    environ = {"DATABASE_URL": migrated}
-    empty(environ)
-    return environ
-
-
-def empty(environ: dict[str, str]) -> None:
-    """Delete all rows of all tables."""
-    with settings_of(environ).migration_engine().begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(delete(table))
+    delete_all(migrated)
+    return {"DATABASE_URL": migrated}
 
 
 @pytest.fixture
@@ -134,21 +156,26 @@ def environ_of_lost_storage() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def environ_of_failing_storage(server: Server) -> dict[str, str]:
+def environ_of_failing_storage(server: Server, delete_all: Callable[[str], None]) -> dict[str, str]:
     """The configuration for an empty storage that `fail` ends for a while."""
-    environ = {"DATABASE_URL": migrate(server.create_database("failing"))}
-    empty(environ)
-    return environ
+    url = migrate(server.create_database("failing"))
+    delete_all(url)
+    return {"DATABASE_URL": url}
 
 
 @pytest.fixture
 def fail(server: Server) -> Iterator[Callable[[], object]]:
-    """Restarts the server, beside what the test does."""
+    """Ends the server, and starts it again beside what the test does."""
     with ThreadPoolExecutor(1) as pool:
-        restarts: list[Future[None]] = []
-        yield lambda: restarts.append(pool.submit(server.restart))
-        for restart in restarts:
-            restart.result()
+        starts: list[Future[None]] = []
+
+        def end_and_start() -> None:
+            server.kill()
+            starts.append(pool.submit(server.start_again))
+
+        yield end_and_start
+        for start in starts:
+            start.result()
 
 
 @pytest.fixture

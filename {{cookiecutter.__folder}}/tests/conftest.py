@@ -6,11 +6,16 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
+from hypothesis import settings
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
 
 pytest_plugins = ["tests.backend"]
+
+# How long an example takes depends on what else the machine does; CI's own settings stay.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

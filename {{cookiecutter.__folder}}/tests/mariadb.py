@@ -54,7 +54,7 @@ class MariaDB:
         self._processes = Processes()
         try:
             self._prepare(self._processes)
-            self._start()
+            self.start_again()
         except BaseException:
             self._processes.stop()
             raise
@@ -80,11 +80,15 @@ class MariaDB:
             connection.execute(text(f"CREATE DATABASE IF NOT EXISTS `{name}`"))
         return self._url(name)
 
-    def restart(self) -> None:
-        """End the server as a crash does, and start it again."""
+    def kill(self) -> None:
+        """End the server as a crash does."""
         assert self._server
         self.processes.kill(self._server)
-        self._start()
+
+    def restart(self) -> None:
+        """End the server as a crash does, and start it again."""
+        self.kill()
+        self.start_again()
 
     def _url(self, database: str) -> str:
         return f"mariadb+pymysql://{USER}:{self._password}@{HOST}:{self._port}/{database}"
@@ -115,7 +119,8 @@ class MariaDB:
     def _options(self) -> list[str]:
         return ["--no-defaults", f"--datadir={self.processes.folder / 'data'}"]
 
-    def _start(self) -> None:
+    def start_again(self) -> None:
+        """Start a server that does not run, on its port; returns when it takes connections."""
         folder = self.processes.folder
         self._server = self.processes.start(
             [
@@ -127,6 +132,8 @@ class MariaDB:
                 f"--bind-address={HOST}",
                 f"--port={self._port}",
                 "--skip-name-resolve",
+                # What was committed survives the server's crash, which is all that is tested.
+                "--innodb-flush-log-at-trx-commit=2",
             ],
             self._log,
             account=self._account,

@@ -11,6 +11,8 @@ from {{ cookiecutter.package_name }}.auth import ApiKeys
 
 from .contract import STORED
 
+pytestmark = pytest.mark.any_storage
+
 KEY = "0123456789abcdef"
 NEXT_KEY = "fedcba9876543210-._~+/=="
 

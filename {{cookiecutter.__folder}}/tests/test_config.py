@@ -11,6 +11,7 @@ from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config, ConfigError
 
 PROJECT = Path(__file__).parents[1]
+pytestmark = pytest.mark.any_storage
 
 
 class Recorder(dict[str, str]):

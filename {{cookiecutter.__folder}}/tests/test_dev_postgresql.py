@@ -88,11 +88,20 @@ def test_server_recovers_from_the_kill_of_a_child(server: PostgreSQL) -> None:
             return True
         return False
 
-    with connect(server.url) as connection:
+    def is_ended(connection: psycopg.Connection) -> bool:
+        try:
+            connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    with connect(server.url) as other, connect(server.url) as connection:
         connection.execute("CREATE TABLE letters AS SELECT 'a' AS letter")
         os.kill(process_of(connection), signal.SIGKILL)
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT 1")
+        # Until the server has noticed, it takes connections, and ends them in a moment.
+        assert wait_until(lambda: is_ended(other))
     assert wait_until(takes_connections)
     with connect(server.url) as connection:
         assert connection.execute("SELECT letter FROM letters").fetchone() == ("a",)

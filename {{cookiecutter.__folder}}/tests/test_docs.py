@@ -12,6 +12,8 @@ from {{ cookiecutter.package_name }} import docs
 
 from .described import check_answer
 
+pytestmark = pytest.mark.any_storage
+
 PAGE = Path(docs.__file__).parent / "page"
 FILES = {
     "/docs": ("text/html; charset=utf-8", "page.html"),

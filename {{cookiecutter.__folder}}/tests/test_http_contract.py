@@ -37,15 +37,30 @@ def as_json(stored: list[Customer]) -> dict[str, dict[str, str]]:
     }
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_request_is_answered_as_the_contract_says(client: FlaskClient, case: Case) -> None:
-    assert client.post("/set", json=STORED).status_code == 200
-    response = send(client, case)
+def assert_answer_is_that_of(case: Case, response: TestResponse) -> None:
     assert (response.status_code, response.data) == (case.status, case.answer)
     assert response.content_type == case.content_type
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.status >= 400], ids=lambda case: case.name)
+ASKING = [case for case in CASES if case.asks_storage]
+NOT_ASKING = [case for case in CASES if not case.asks_storage]
+
+
+@pytest.mark.parametrize("case", ASKING, ids=lambda case: case.name)
+def test_request_is_answered_as_the_contract_says(client: FlaskClient, case: Case) -> None:
+    assert client.post("/set", json=STORED).status_code == 200
+    assert_answer_is_that_of(case, send(client, case))
+
+
+@pytest.mark.parametrize("case", NOT_ASKING, ids=lambda case: case.name)
+def test_request_whose_answer_needs_no_storage_does_not_ask_it(
+    environ_of_lost_storage: dict[str, str], case: Case
+) -> None:
+    client = create_app({**environ_of_lost_storage, "RETRY_DEADLINE_SECONDS": "0.2"}).test_client()
+    assert_answer_is_that_of(case, send(client, case))
+
+
+@pytest.mark.parametrize("case", [c for c in ASKING if c.status >= 400], ids=lambda case: case.name)
 def test_refused_request_changes_nothing(client: FlaskClient, case: Case) -> None:
     client.post("/set", json=STORED)
     send(client, case)

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 
 from {{ cookiecutter.package_name }} import logs
 
+pytestmark = pytest.mark.any_storage
+
 MakeApp = Callable[..., Flask]
 
 SECRET = {"customerID": "secret-1", "firstName": "secret-2", "lastName": "secret-3"}

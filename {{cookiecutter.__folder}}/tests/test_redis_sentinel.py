@@ -18,6 +18,7 @@ from {{ cookiecutter.package_name }}.storage import (
     BadCursorError,
     CustomerStorage,
     StorageUnavailableError,
+    redis_sentinel,
 )
 from {{ cookiecutter.package_name }}.storage.redis_errors import TooFewReplicasError
 from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
@@ -218,18 +219,21 @@ def test_pages_show_all_customers_among_many_other_keys(
 
 
 def test_customer_that_is_there_all_the_time_is_listed_once_while_others_come_and_go(
-    storage: CustomerStorage, open_storage: Callable[[], CustomerStorage]
+    storage: CustomerStorage,
+    open_storage: Callable[[], CustomerStorage],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stay = customers(5000, "stay")
+    monkeypatch.setattr(redis_sentinel, "BATCH", 100)  # as many batches as of thousands
+    stay = customers(500, "stay")
     storage.set_many(stay)
     stop = threading.Event()
 
     def come_and_go() -> None:
         other = open_storage()
-        passing = customers(20_000, "pass")
+        passing = customers(2_000, "pass")
         while not stop.is_set():  # so that the server's table grows and shrinks
             other.set_many(passing)
-            other.set_many(stay[:100])
+            other.set_many(stay[:10])
             for customer in passing[: 2 * len(stay)]:
                 if stop.is_set():
                     break
@@ -243,7 +247,7 @@ def test_customer_that_is_there_all_the_time_is_listed_once_while_others_come_an
                 counts = Counter(listed(storage))
                 assert max(counts.values()) == 1
                 assert {customer.customer_id for customer in stay} <= counts.keys()
-                pages = set(paged(storage, 500))
+                pages = set(paged(storage, 50))
                 assert {customer.customer_id for customer in stay} <= pages
         finally:
             stop.set()

@@ -14,7 +14,12 @@ import redis
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+    redis_sentinel,
+    redis_two_prefixes,
+)
 from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import Position, RedisSentinelStorage
 from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings
@@ -365,12 +370,21 @@ def test_customers_whom_others_change_all_the_time_are_given_up(
 # Listings while keys are moved
 
 
+@pytest.fixture
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have few customers come in as many batches as thousands do."""
+    for module in (redis_sentinel, redis_two_prefixes):
+        monkeypatch.setattr(module, "BATCH", 100)
+    monkeypatch.setattr(redis_two_prefixes, "MOVE_BATCH", 25)
+
+
+@pytest.mark.usefixtures("_small_batches")
 @pytest.mark.parametrize("mover", [FIRST, SECOND], ids=["to bare", "to prefix"])
 @pytest.mark.parametrize("variables", [FIRST, SECOND], ids=["first", "second"])
 def test_stream_shows_those_who_are_moved_meanwhile_once(
     open_with: Open, variables: dict[str, str], mover: dict[str, str]
 ) -> None:
-    stored = customers(3000)
+    stored = customers(300)
     moving, reading = open_with(mover), open_with(variables)
     open_with(SECOND if mover == FIRST else FIRST).set_many(stored)
     for batches_before in range(8):
@@ -384,23 +398,24 @@ def test_stream_shows_those_who_are_moved_meanwhile_once(
         moving._prefixes = moving._prefixes[::-1]
 
 
+@pytest.mark.usefixtures("_small_batches")
 @pytest.mark.parametrize("variables", [FIRST, SECOND], ids=["first", "second"])
 def test_pages_show_those_who_are_moved_to_the_longer_prefix_meanwhile(
     open_with: Open, variables: dict[str, str]
 ) -> None:
-    stored = customers(2000)
+    stored = customers(200)
     reading, moving = open_with(variables), open_with(SECOND)
     for pages_before in range(0, 22, 3):
         open_with(FIRST).set_many(stored)
         seen = set()
-        page = reading.page(100, None)
+        page = reading.page(10, None)
         for number in range(1000):
             seen |= set(ids_of(page.customers))
             if number == pages_before:
                 moving.move(ids_of(stored))
             if page.next_cursor is None:
                 break
-            page = reading.page(100, page.next_cursor)
+            page = reading.page(10, page.next_cursor)
         assert sorted(seen) == ids_of(stored)
         reading.delete_many(ids_of(stored))
 
