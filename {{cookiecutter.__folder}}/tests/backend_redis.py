@@ -49,13 +49,14 @@ def environ_of_failing_storage(environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def fail(cluster: Cluster) -> Iterator[Callable[[], object]]:
-    """Kills the master, so that a replica takes over."""
+def fail(cluster: Cluster) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Kills the master, so that a replica takes over; what that gives has nothing to do."""
     killed: list[Node] = []
 
-    def kill() -> None:
+    def kill() -> Callable[[], None]:
         killed.append(cluster.master())
         cluster.kill(killed[-1])
+        return lambda: None
 
     yield kill
     for node in killed:

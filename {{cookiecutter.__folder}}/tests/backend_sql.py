@@ -164,16 +164,19 @@ def environ_of_failing_storage(server: Server, delete_all: Callable[[str], None]
 
 
 @pytest.fixture
-def fail(server: Server) -> Iterator[Callable[[], object]]:
-    """Ends the server, and starts it again beside what the test does."""
+def fail(server: Server) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Ends the server; what that gives starts it again, beside what the test does."""
     with ThreadPoolExecutor(1) as pool:
         starts: list[Future[None]] = []
 
-        def end_and_start() -> None:
-            server.kill()
+        def start_beside() -> None:
             starts.append(pool.submit(server.start_again))
 
-        yield end_and_start
+        def end() -> Callable[[], None]:
+            server.kill()
+            return start_beside
+
+        yield end
         for start in starts:
             start.result()
 

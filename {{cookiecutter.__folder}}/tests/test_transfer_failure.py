@@ -1,6 +1,7 @@
 """Moving customers while a server of the storage fails."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
@@ -35,20 +36,36 @@ def open_app(environ_of_failing_storage: dict[str, str]) -> Iterator[Callable[..
         app.extensions["customer_storage"].close()
 
 
-@pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch, fail: Callable[[], object]) -> None:
-    """The storage fails once some customers are moved."""
+Fail = Callable[[], Callable[[], None]]
+
+
+def when_under_way(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something once some customers are moved."""
     show = Progress.show
-    has_failed = False
+    has_acted = False
 
-    def show_and_fail(progress: Progress, done: int, customers: int) -> None:
-        nonlocal has_failed
+    def show_and_act(progress: Progress, done: int, customers: int) -> None:
+        nonlocal has_acted
         show(progress, done, customers)
-        if progress.what in ("importing", "exporting") and customers >= 5000 and not has_failed:
-            has_failed = True
-            fail()
+        if progress.what in ("importing", "exporting") and customers >= 5000 and not has_acted:
+            has_acted = True
+            act()
 
-    monkeypatch.setattr(Progress, "show", show_and_fail)
+    monkeypatch.setattr(Progress, "show", show_and_act)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch, fail: Fail) -> None:
+    """The storage fails for a moment."""
+    when_under_way(monkeypatch, lambda: fail()())
+
+
+@pytest.fixture
+def end_failure(monkeypatch: pytest.MonkeyPatch, fail: Fail) -> Iterator[Callable[[], None]]:
+    """The storage fails until this is called."""
+    with ExitStack() as recovery:
+        when_under_way(monkeypatch, lambda: recovery.callback(fail()))
+        yield recovery.close
 
 
 @pytest.fixture
@@ -84,15 +101,15 @@ def test_export_goes_on_through_a_failure(open_app: Callable[..., Flask], file: 
     assert app.test_cli_runner().invoke(args=["customers", "verify", str(file)]).exit_code == 0
 
 
-@pytest.mark.usefixtures("failing")
 def test_import_that_gave_up_goes_on_where_it_was(
-    open_app: Callable[..., Flask], file: Path
+    open_app: Callable[..., Flask], file: Path, end_failure: Callable[[], None]
 ) -> None:
     arguments = ["customers", "import", str(file)]
     stopped = open_app(IMPATIENT).test_cli_runner().invoke(args=arguments)
     assert stopped.exit_code == 1
     assert stopped.output.splitlines()[-1].endswith("; run the same command again to go on")
 
+    end_failure()
     app = open_app(PATIENT)
     finished = app.test_cli_runner().invoke(args=arguments)
     assert finished.exit_code == 0, finished.output
@@ -100,7 +117,7 @@ def test_import_that_gave_up_goes_on_where_it_was(
     assert contents(app) == CUSTOMERS
 
 
-@pytest.mark.usefixtures("failing")
+@pytest.mark.usefixtures("end_failure")
 def test_export_that_gave_up_leaves_nothing(open_app: Callable[..., Flask], file: Path) -> None:
     open_app(PATIENT).extensions["customer_storage"].set_many(CUSTOMERS)
     exported = file.parent / "exported.jsonl"
