@@ -541,19 +541,14 @@ def measure_first_test(report: Report, folder: Path) -> None:
         ) as process:
             assert process.stdout  # noqa: S101
             first = next(time.perf_counter() for line in process.stdout if "PASSED" in line)
-            process.stdout.read()
+            rest = process.stdout.read()
         last = time.perf_counter()
         if process.returncode:
-            raise RuntimeError(f"make test of {backend} failed")
-        for what, until in (("first green test", first), ("last one (`make test`)", last)):
-            report.add(
-                Row(
-                    f"{backend}: render, install from a warm cache, test to the {what}",
-                    "s",
-                    Sample((until - began,)),
-                    targets=[Target(bound, at_most=True)],
-                )
-            )
+            raise RuntimeError(f"make test of {backend} failed: {rest[-5000:]}")
+        what = f"{backend}: render, install from a warm cache, test to the"
+        target = Target(bound, at_most=True)
+        report.add(Row(f"{what} first green one", "s", Sample((first - began,)), targets=[target]))
+        report.add(Row(f"{what} last one", "s", Sample((last - began,))))
 
 
 # --- The page ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, create_engine, delete
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config
@@ -126,7 +126,11 @@ def delete_all() -> Iterator[Callable[[str], None]]:
 
         def delete_all_at(url: str) -> None:
             if url not in engines:
-                engines[url] = settings_of({"DATABASE_URL": url}).service_engine()
+                engines[url] = create_engine(
+                    settings_of({"DATABASE_URL": url}).url,
+                    isolation_level="AUTOCOMMIT",
+                    pool_pre_ping=True,  # the test before may have ended the server
+                )
                 stack.callback(engines[url].dispose)
             with engines[url].connect() as connection:
                 for table in reversed(Base.metadata.sorted_tables):
