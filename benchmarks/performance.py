@@ -559,7 +559,10 @@ def panels(report: Report) -> list[Panel]:
     found = []
     kinds = {"ours": "this template", "naive": "naive", "limit": "limit"}
     for what in dict.fromkeys(what for what, _, _ in report.rates):
-        for axis in ("customers", "clients"):
+        for axis, label in (
+            ("customers", "customers, with 8 clients"),
+            ("clients", "clients, with 1,000 customers"),
+        ):
             points: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
             for (request, size, clients), samples in report.rates.items():
                 if request == what and (clients == 8 if axis == "customers" else size == 1_000):
@@ -568,7 +571,7 @@ def panels(report: Report) -> list[Panel]:
                         points[kind].append((at, sample.median))
             lines = [Line(kind, points[kind]) for kind in kinds if len(points[kind]) > 1]
             if lines:
-                found.append(Panel(what.replace("`", ""), axis, lines))
+                found.append(Panel(what.replace("`", ""), label, lines))
     return found
 
 
