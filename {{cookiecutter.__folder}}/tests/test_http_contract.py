@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.customers import Customer
+from {{ cookiecutter.package_name }}.middleware import MOST_AT_ONCE
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
 
 from .contract import CASES, STORED, Case
@@ -126,6 +127,24 @@ def test_list_is_sent_in_pieces(client: FlaskClient, storage: CustomerStorage) -
     pieces = list(client.get("/", buffered=False).iter_encoded())
     assert len(pieces) > 3
     assert json.loads(b"".join(pieces)) == as_json(stored)
+
+
+@pytest.mark.any_storage
+def test_large_answer_of_known_length_is_sent_in_pieces(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    made = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal made
+        for _ in range(10):
+            made += 1
+            yield b"x" * MOST_AT_ONCE
+
+    length = {"Content-Length": str(10 * MOST_AT_ONCE)}
+    app.add_url_rule("/large", view_func=lambda: Response(pieces(), headers=length))
+    answer = app.test_client().get("/large", buffered=False)
+    assert made == 1
+    assert sum(map(len, answer.iter_encoded())) == 10 * MOST_AT_ONCE
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 24, 25, 1000])

@@ -36,7 +36,7 @@ class JsonFormatter(logging.Formatter):
             fields["exception"] = self.formatException(record.exc_info)
         try:
             return msgspec.json.encode(fields, enc_hook=str).decode()
-        except (UnicodeError, TypeError):  # a lone surrogate; its line would be lost
+        except UnicodeError:  # it refuses a lone surrogate, and the line would be lost
             return json.dumps(fields, ensure_ascii=False, default=str)
 
 

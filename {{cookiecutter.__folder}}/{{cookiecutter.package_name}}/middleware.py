@@ -25,6 +25,9 @@ SAFE_HEADERS = [
     ("Cache-Control", "no-store"),
 ]
 
+# The largest answer, in bytes, that is given to the server as a whole.
+MOST_AT_ONCE = 64 * 1024
+
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _WELL_FORMED_METHOD = re.compile("[A-Z]{1,16}")
 
@@ -49,18 +52,18 @@ class RequestMiddleware:
             # Servers end such a body by themselves but do not all say so, and Werkzeug then reads
             # nothing of it.
             environ["wsgi.input_terminated"] = True
-        status_code, route, is_complete = 500, "-", False
+        status_code, route, is_small = 500, "-", False
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            nonlocal status_code, route, is_complete
+            nonlocal status_code, route, is_small
             status_code = int(status[:3])
             # The route, not the path: a path holds customer IDs.
             request = environ.get("werkzeug.request")
             route = request.url_rule.rule if request and request.url_rule else "-"
-            own = {name.lower() for name, _ in headers}
-            is_complete = "content-length" in own  # and in memory
+            own = {name.lower(): value for name, value in headers}
+            is_small = int(own.get("content-length", MOST_AT_ONCE + 1)) <= MOST_AT_ONCE
             safe = [header for header in SAFE_HEADERS if header[0].lower() not in own]
             return start_response(
                 status, [*headers, *safe, ("X-Request-ID", this_request)], exc_info
@@ -79,7 +82,7 @@ class RequestMiddleware:
             log.info("%s %s %s %s ms", *fields.values(), extra={"fields": fields})
 
         answer = ClosingIterator(self._app(environ, start), finish)
-        if not is_complete:
+        if not is_small:
             return answer
         try:
             return list(answer)  # which a server sends at once, without coming back for each part
