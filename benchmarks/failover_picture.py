@@ -2,37 +2,27 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import NamedTuple
 
+from benchmarks.picture import picture, text
+
 BIN_SECONDS = 0.1
-WIDTH = 900
 LEFT, RIGHT = 70, 830
 TOP = 92
 PANEL_HEIGHT = 150
 PANEL_DISTANCE = 212
 WAITS = (0.001, 0.01, 0.1, 1, 10)  # the ends and the ticks of a logarithmic axis
-STYLE = """
-    text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
-    .title { font-size: 17px; font-weight: 600 }
-    .name { font-size: 14px; font-weight: 600 }
-    .small { font-size: 12px; fill: #59636e }
-    .paper { fill: #ffffff }
-    .grid { stroke: #d1d9e0; stroke-width: 1 }
+LIGHT = """\
     .mark { stroke: #59636e; stroke-width: 1; stroke-dasharray: 4 3 }
     .answered { fill: #6cb2eb }
     .error { fill: #cf222e }
     .wait { fill: #7a3ea8 }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc }
-      .small { fill: #9198a1 }
-      .paper { fill: #0d1117 }
-      .grid { stroke: #3d444d }
+"""
+DARK = """\
       .mark { stroke: #9198a1 }
       .answered { fill: #1f6feb }
       .error { fill: #ff7b72 }
       .wait { fill: #e2c5ff }
-    }
 """
 
 
@@ -57,28 +47,20 @@ def draw(title: str, panels: Sequence[Panel], span: tuple[float, float]) -> str:
     """Panels below each other, with the same axes, as the text of an SVG file."""
     most = max(count for panel in panels for count in _counts(panel.moments, span))
     height = TOP + PANEL_DISTANCE * len(panels)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f"<style>{STYLE}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        _text(LEFT, 30, title, "title"),
-        *_legend(),
-    ]
+    parts = [*_legend()]
     for number, panel in enumerate(panels):
         parts += _panel(panel, TOP + number * PANEL_DISTANCE, span, most)
-    parts += [_text((LEFT + RIGHT) / 2, height - 12, "seconds since the kill", "small", "middle")]
-    return "\n".join([*parts, "</svg>", ""])
+    parts += [text((LEFT + RIGHT) / 2, height - 12, "seconds since the kill", "small", "middle")]
+    return picture(title, LEFT, height, parts, LIGHT, DARK)
 
 
 def _legend() -> Iterator[str]:
     yield f'<rect class="answered" x="{LEFT}" y="46" width="10" height="10"/>'
-    yield _text(LEFT + 16, 56, "requests answered in 0.1 s (left axis)", "small")
+    yield text(LEFT + 16, 56, "requests answered in 0.1 s (left axis)", "small")
     yield f'<rect class="error" x="{LEFT + 258}" y="46" width="10" height="10"/>'
-    yield _text(LEFT + 274, 56, "of these errors", "small")
+    yield text(LEFT + 274, 56, "of these errors", "small")
     yield f'<circle class="wait" cx="{LEFT + 393}" cy="51" r="3"/>'
-    yield _text(LEFT + 404, 56, "the longest wait of one of them (right axis)", "small")
+    yield text(LEFT + 404, 56, "the longest wait of one of them (right axis)", "small")
 
 
 def _panel(panel: Panel, top: float, span: tuple[float, float], most: int) -> Iterator[str]:
@@ -98,19 +80,19 @@ def _panel(panel: Panel, top: float, span: tuple[float, float], most: int) -> It
         return round(bottom - share * PANEL_HEIGHT, 1)
 
     errors = sum(moment.is_error for moment in panel.moments)
-    yield _text(LEFT, top - 12, panel.name, "name")
+    yield text(LEFT, top - 12, panel.name, "name")
     told = f"no write acknowledged for {panel.stall:.1f} s, errors: {errors}"
-    yield _text(RIGHT, top - 12, told, "", "end")
+    yield text(RIGHT, top - 12, told, "", "end")
 
     for count in range(0, ceiling + 1, step):
         yield f'<path class="grid" d="M{LEFT} {y(count)}H{RIGHT}"/>'
-        yield _text(LEFT - 8, y(count) + 4, str(count), "small", "end")
+        yield text(LEFT - 8, y(count) + 4, str(count), "small", "end")
     for wait in WAITS:
         label = f"{wait:g} s" if wait >= 1 else f"{wait * 1000:g} ms"
-        yield _text(RIGHT + 8, y_of_wait(wait) + 4, label, "small")
+        yield text(RIGHT + 8, y_of_wait(wait) + 4, label, "small")
     for second in range(math.ceil(first), math.floor(last) + 1):
         yield f'<path class="grid" d="M{x(second)} {bottom}v5"/>'
-        yield _text(x(second), bottom + 18, str(second), "small", "middle")
+        yield text(x(second), bottom + 18, str(second), "small", "middle")
 
     width = round((RIGHT - LEFT) * BIN_SECONDS / (last - first) - 1, 1)
     answered = _counts(panel.moments, span)
@@ -130,12 +112,8 @@ def _panel(panel: Panel, top: float, span: tuple[float, float], most: int) -> It
 
     for at in (0, panel.new_master_at):
         yield f'<path class="mark" d="M{x(at)} {top}V{bottom}"/>'
-    yield _text(x(0) + 5, top + 16, "kill -9", "small")
-    yield _text(x(panel.new_master_at) - 5, top + 34, "new master elected", "small", "end")
-
-
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+    yield text(x(0) + 5, top + 16, "kill -9", "small")
+    yield text(x(panel.new_master_at) - 5, top + 34, "new master elected", "small", "end")
 
 
 def _tick_step(most: int) -> int:

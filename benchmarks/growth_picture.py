@@ -2,35 +2,25 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import NamedTuple
 
-WIDTH = 900
+from benchmarks.picture import picture, text
+
 COLUMNS = 2
 PANEL_WIDTH, PANEL_HEIGHT = 330, 150
 LEFT, TOP = 80, 110
 DISTANCE_X, DISTANCE_Y = 440, 230
-STYLE = """
-    text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
-    .title { font-size: 17px; font-weight: 600 }
-    .name { font-size: 14px; font-weight: 600 }
-    .small { font-size: 12px; fill: #59636e }
-    .paper { fill: #ffffff }
-    .grid { stroke: #d1d9e0; stroke-width: 1 }
+LIGHT = """\
     polyline { fill: none; stroke-width: 2.5 }
     .ours { stroke: #0969da; fill: #0969da }
     .naive { stroke: #bc4c00; fill: #bc4c00 }
     .limit { stroke: #59636e; fill: #59636e; stroke-dasharray: 6 4 }
     polyline.ours, polyline.naive, polyline.limit { fill: none }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc }
-      .small { fill: #9198a1 }
-      .paper { fill: #0d1117 }
-      .grid { stroke: #3d444d }
+"""
+DARK = """\
       .ours { stroke: #4493f8; fill: #4493f8 }
       .naive { stroke: #f0883e; fill: #f0883e }
       .limit { stroke: #9198a1; fill: #9198a1 }
-    }
 """
 LEGEND = {"ours": "this template", "naive": "naive", "limit": "limit"}
 
@@ -53,26 +43,18 @@ class Panel(NamedTuple):
 def draw(title: str, panels: Sequence[Panel]) -> str:
     """Diagrams beside and below each other, as the text of an SVG file."""
     height = TOP + DISTANCE_Y * math.ceil(len(panels) / COLUMNS)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f"<style>{STYLE}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        _text(LEFT, 30, title, "title"),
-        *_legend(),
-    ]
+    parts = [*_legend()]
     for number, panel in enumerate(panels):
         left = LEFT + number % COLUMNS * DISTANCE_X
         parts += _panel(panel, left, TOP + number // COLUMNS * DISTANCE_Y)
-    return "\n".join([*parts, "</svg>", ""])
+    return picture(title, LEFT, height, parts, LIGHT, DARK)
 
 
 def _legend() -> Iterator[str]:
     for number, (kind, name) in enumerate(LEGEND.items()):
         left = LEFT + 150 * number
         yield f'<polyline class="{kind}" points="{left},52 {left + 24},52"/>'
-        yield _text(left + 32, 56, name, "small")
+        yield text(left + 32, 56, name, "small")
 
 
 def _panel(panel: Panel, left: float, top: float) -> Iterator[str]:
@@ -89,20 +71,16 @@ def _panel(panel: Panel, left: float, top: float) -> Iterator[str]:
     def y(value: float) -> float:
         return round(bottom - (math.log10(value) - low) / (high - low) * PANEL_HEIGHT, 1)
 
-    yield _text(left, top - 14, panel.name, "name")
+    yield text(left, top - 14, panel.name, "name")
     for exponent in range(low, high + 1):
         yield f'<path class="grid" d="M{left} {y(10**exponent)}h{PANEL_WIDTH}"/>'
-        yield _text(left - 8, y(10**exponent) + 4, f"{10**exponent:,}", "small", "end")
+        yield text(left - 8, y(10**exponent) + 4, f"{10**exponent:,}", "small", "end")
     for place in places:
         yield f'<path class="grid" d="M{x(place)} {bottom}v5"/>'
-        yield _text(x(place), bottom + 18, f"{place:,.0f}", "small", "middle")
-    yield _text(left + PANEL_WIDTH / 2, bottom + 36, panel.axis, "small", "middle")
+        yield text(x(place), bottom + 18, f"{place:,.0f}", "small", "middle")
+    yield text(left + PANEL_WIDTH / 2, bottom + 36, panel.axis, "small", "middle")
     for line in panel.lines:
         drawn = " ".join(f"{x(at)},{y(value)}" for at, value in line.points)
         yield f'<polyline class="{line.kind}" points="{drawn}"/>'
         for at, value in line.points:
             yield f'<circle class="{line.kind}" cx="{x(at)}" cy="{y(value)}" r="3"/>'
-
-
-def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'

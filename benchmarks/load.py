@@ -6,8 +6,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -130,15 +130,14 @@ def render(backend: str, folder: Path, *others: str) -> Bake:
     return bake
 
 
-@contextmanager
-def serve_ours(bake: Bake, environ: Mapping[str, str]) -> Iterator[Server]:
+def serve_ours(bake: Bake, environ: Mapping[str, str]) -> AbstractContextManager[Server]:
     """Serve a rendered project as in production: with keys, logs, request IDs and safe headers."""
-    with bake.serve("serve", APP_ENV="production", API_KEYS=KEY, **environ) as server:
-        yield server
+    return bake.serve("serve", APP_ENV="production", API_KEYS=KEY, **environ)
 
 
-@contextmanager
-def serve_other(bake: Bake, module: str, environ: Mapping[str, str]) -> Iterator[Server]:
+def serve_other(
+    bake: Bake, module: str, environ: Mapping[str, str]
+) -> AbstractContextManager[Server]:
     """Serve an application of this folder in a project's environment, by the same command."""
     script = bake.read("serve.sh")
     for old, new in (
@@ -151,5 +150,4 @@ def serve_other(bake: Bake, module: str, environ: Mapping[str, str]) -> Iterator
         script = script.replace(old, new)
     path = f"{bake.path / '.venv/bin'}:{os.environ['PATH']}"
     environ = clean_environ({**environ, "PATH": path})
-    with serve(["sh", "-c", script], bake.path, environ) as server:
-        yield server
+    return serve(["sh", "-c", script], bake.path, environ)

@@ -145,6 +145,16 @@ class Report:
         load = Load(script, size, clients, self.plan.seconds)
         return by_turns(servers, load, self.plan.rounds, before)
 
+    def add_reads_and_writes(
+        self, storage: str, servers: Mapping[str, Server], size: int, bound: float
+    ) -> None:
+        """Drive services by turns with reads and writes, which are to reach a part of the limit."""
+        for clients in self.plan.clients:
+            for request, script in (("GET /get/<id>", "get.lua"), ("POST /set", "set.lua")):
+                found = self.drive(servers, script, size, clients)
+                targets = [Target(bound, "limit", found["limit"])]
+                self.add_rates(f"`{request}`, {storage}", size, clients, found, targets)
+
     def add_rates(
         self,
         what: str,
@@ -300,12 +310,7 @@ def measure_redis(report: Report, folder: Path) -> Bake:
                 fill_naive(cluster, size)
                 warm_up(servers.values(), size)
                 if size != 10_000:
-                    for clients in report.plan.clients:
-                        for request, script in (("GET /get/<id>", "get"), ("POST /set", "set")):
-                            found = report.drive(servers, f"{script}.lua", size, clients)
-                            targets = [Target(0.85, "limit", found["limit"])]
-                            what = f"`{request}`, Redis"
-                            report.add_rates(what, size, clients, found, targets)
+                    report.add_reads_and_writes("Redis", servers, size, 0.85)
                 measure_redis_list(report, servers, cluster, size)
     return bake
 
@@ -393,12 +398,7 @@ def measure_sql(report: Report, folder: Path) -> Bake:
                 continue
             fill(bake, environ, size, folder)
             warm_up(servers.values(), size)
-            for clients in report.plan.clients:
-                for request, script in (("GET /get/<id>", "get"), ("POST /set", "set")):
-                    found = report.drive(servers, f"{script}.lua", size, clients)
-                    targets = [Target(0.8, "limit", found["limit"])]
-                    what = f"`{request}`, PostgreSQL"
-                    report.add_rates(what, size, clients, found, targets)
+            report.add_reads_and_writes("PostgreSQL", servers, size, 0.8)
     return bake
 
 
