@@ -16,9 +16,9 @@ from typing import NamedTuple
 from benchmarks.failover_picture import Moment, Panel, draw
 from benchmarks.load import render, serve_other
 from tests.bake import TEMPLATE, Bake, Server
+from tests.clients import Clients
 from tests.failovers import (
     SERVERS,
-    Clients,
     Cluster,
     Loss,
     cluster_of,

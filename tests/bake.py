@@ -91,16 +91,7 @@ class Server:
 
     def family(self) -> set[int]:
         """The process IDs of the server and of everything that it started (Linux)."""
-        parents = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-        family = {self.process.pid}
-        while more := {pid for pid, parent in parents.items() if parent in family} - family:
-            family |= more
-        return family
+        return family_of(self.process.pid)
 
     def workers(self) -> list[int]:
         """The process IDs of a production server's workers that serve now, the oldest first."""
@@ -190,6 +181,20 @@ def wait_until_alive(client: httpx.Client, server: Server, patience: float = STA
             time.sleep(0.02)
         else:
             return
+
+
+def family_of(pid: int) -> set[int]:
+    """The IDs of a process and of everything that it started (Linux)."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    family = {pid}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return family
 
 
 def wait_until_gone(pids: Iterable[int]) -> None:

@@ -9,22 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .bake import Bake, clean_environ
+from .bake import Bake, clean_environ, family_of
 
 SERVERS = {"postgresql": "dev.postgresql:PostgreSQL", "mariadb": "tests.mariadb:MariaDB"}
 
-# Each line that it is told is a database to create, or nothing: restart.
+# Each line that it is told is a method of the server's, and perhaps what it is given.
 _SERVER = """
 import importlib, sys
 module, _, name = sys.argv[1].partition(":")
 with getattr(importlib.import_module(module), name)() as server:
     print("started", flush=True)
     for line in sys.stdin:
-        if database := line.strip():
-            print(server.create_database(database), flush=True)
-        else:
-            server.restart()
-            print("restarted", flush=True)
+        method, *arguments = line.split()
+        print(getattr(server, method)(*arguments) or "done", flush=True)
 """
 
 # Each line that it is told is the address of a database; a further line lets it migrate that.
@@ -99,13 +96,34 @@ class Databases:
     def create(self, name: str) -> str:
         """Create an empty database; its address."""
         if self.server:
-            return self.server.ask(name)
+            return self.server.ask(f"create_database {name}")
         return f"sqlite:///{self.folder / name}.db"
 
     def restart(self) -> None:
         """End the server as a crash does, and start it again."""
+        self._do("restart")
+
+    def kill(self) -> None:
+        """End the server as a crash does."""
+        self._do("kill")
+
+    def start_again(self) -> None:
+        """Start the server that was ended; returns when it takes connections."""
+        self._do("start_again")
+
+    def processes(self) -> list[int]:
+        """The IDs of the server's own processes (Linux)."""
         assert self.server
-        assert self.server.ask("") == "restarted"
+        programs = ("postgres", "mariadbd")
+        return [
+            pid
+            for pid in family_of(self.server.process.pid)
+            if Path(f"/proc/{pid}/comm").read_text().strip() in programs
+        ]
+
+    def _do(self, method: str) -> None:
+        assert self.server
+        assert self.server.ask(method) == "done"
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import pytest
 
 from .bake import Bake, Server
+from .clients import Clients
 from .failovers import (
     DOWN_AFTER_SECONDS,
     SERVERS,
-    Clients,
     Cluster,
     Loss,
     cluster_of,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .bake import Bake
+from .clients import Clients, wait_until
 from .databases import (
     SERVERS,
     Databases,
@@ -17,7 +18,6 @@ from .databases import (
     migrate_at_once,
     migrators,
 )
-from .failovers import Clients, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,1 @@
+"""Faults made on purpose, while clients write and read all the time."""

@@ -1,0 +1,88 @@
+"""Servers of SQL databases, and how they are lost."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.bake import Bake
+from tests.clients import wait_until
+from tests.databases import Databases, databases_of
+
+from .fault import REFUSED, Fault, Scene, Storage, for_seconds
+from .migrations import migration_fault, upgrade
+from .network import Network
+from .networks import network_faults
+
+
+@contextmanager
+def database(bake: Bake, kind: str, name: str) -> Iterator[Storage]:
+    """A server that the service reaches through a relay.
+
+    Args:
+        bake: The project.
+        kind: postgresql or mariadb.
+        name: The storage's name on the page.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        databases_of(bake, kind, Path(folder)) as databases,
+        Network() as network,
+    ):
+        direct = databases.create("customers")
+        upgrade(bake, {"DATABASE_URL": direct})
+        before, _, after = direct.rpartition(":")
+        port, _, database = after.partition("/")
+        relayed = f"{before}:{network.route(int(port))}/{database}"
+        faults = [
+            *server_faults(databases),
+            *network_faults(network),
+            migration_fault(bake, Path(folder), {"DATABASE_URL": direct}),
+        ]
+        yield Storage(name, {"DATABASE_URL": relayed}, faults)
+
+
+def server_faults(databases: Databases) -> Sequence[Fault]:
+    """How the server is lost."""
+    return [
+        Fault("the server crashes, and starts at once", partial(crash, databases)),
+        Fault("the server crashes, and starts after 3 s", partial(crash_for_a_while, databases)),
+        Fault(
+            "the server crashes, and starts after over 10 s", partial(stay_away, databases), REFUSED
+        ),
+        Fault("the server stopped for 2 s", partial(stop, databases)),
+    ]
+
+
+def crash(databases: Databases, scene: Scene) -> None:
+    """End the server without a shutdown."""
+    databases.restart()
+
+
+def crash_for_a_while(databases: Databases, scene: Scene) -> None:
+    """End the server, and start it before clients give up."""
+    databases.kill()
+    with for_seconds(3):
+        pass
+    databases.start_again()
+
+
+def stay_away(databases: Databases, scene: Scene) -> None:
+    """End the server, and start it when clients are refused."""
+    databases.kill()
+    wait_until(lambda: scene.refusals() >= 5, "clients are refused")
+    databases.start_again()
+
+
+def stop(databases: Databases, scene: Scene) -> None:
+    """Let the server hang for a while."""
+    processes = databases.processes()
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    with for_seconds(2):
+        pass
+    for pid in processes:
+        os.kill(pid, signal.SIGCONT)

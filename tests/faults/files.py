@@ -1,0 +1,116 @@
+"""Storages that are files: customers.json, and SQLite's database."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from tests.bake import Bake
+from tests.clients import customer_of, wait_until
+
+from .fault import REFUSED, Fault, Scene, Storage, for_seconds
+from .migrations import migration_fault, upgrade
+from .service import without_privileges
+
+DISK = "64m"
+
+
+@contextmanager
+def json_file(bake: Bake) -> Iterator[Storage]:
+    """customers.json on a small disk of its own."""
+    with small_disk() as folder:
+        file = folder / "customers.json"
+        faults = [
+            Fault("`customers.json` replaced by hand", partial(replace, file)),
+            Fault("`customers.json` broken by hand, and mended", partial(spoil, file), REFUSED),
+        ]
+        yield Storage("JSON file", {"DATA_PATH": str(file)}, [*faults, *folder_faults(folder)])
+
+
+@contextmanager
+def sqlite(bake: Bake) -> Iterator[Storage]:
+    """SQLite's database on a small disk of its own."""
+    with small_disk() as folder, tempfile.TemporaryDirectory() as copies:
+        environ = {"DATABASE_URL": f"sqlite:///{folder / 'customers.db'}"}
+        upgrade(bake, environ)
+        faults = [*folder_faults(folder), migration_fault(bake, Path(copies), environ)]
+        yield Storage("SQLite", environ, faults)
+
+
+@contextmanager
+def small_disk() -> Iterator[Path]:
+    """A folder; where this user may mount one, it is a disk that can be filled."""
+    folder = Path(tempfile.mkdtemp(prefix="disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
+    with suppress(FileNotFoundError):
+        subprocess.run(mount, capture_output=True, check=False)
+    try:
+        yield folder
+    finally:
+        if folder.is_mount():
+            subprocess.run(["umount", str(folder)], check=True)  # noqa: S607, where it is differs
+        shutil.rmtree(folder)
+
+
+def folder_faults(folder: Path) -> list[Fault]:
+    """What can happen to the folder of a file."""
+    found = []
+    if os.geteuid() != 0 or without_privileges():
+        found.append(Fault("a read-only folder for 1 s", partial(forbid, folder), REFUSED))
+    if folder.is_mount():
+        found.append(Fault("a full disk for 1 s", partial(fill, folder), REFUSED))
+    return found
+
+
+def fill(folder: Path, scene: Scene) -> None:
+    """Leave no room on the disk."""
+    filler = folder / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**20))
+    with for_seconds(1), suppress(OSError), filler.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    filler.unlink()
+
+
+def forbid(folder: Path, scene: Scene) -> None:
+    """Let nobody make a file in the folder."""
+    mode = folder.stat().st_mode
+    folder.chmod(0o555)
+    with for_seconds(1):
+        pass
+    folder.chmod(mode)
+
+
+def replace(file: Path, scene: Scene) -> None:
+    """Add and change customers as a person does, with an editor that writes a new file."""
+    with scene.clients.paused():
+        customers = json.loads(file.read_text())
+        number = int(customers.get("by-hand", {"lastName": "0"})["lastName"]) + 1
+        customers["by-hand"] = customer_of("by-hand", number)
+        scene.clients.know("by-hand", number)
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(customers, indent=4))
+        shutil.copystat(file, new)
+        new.replace(file)
+
+
+def spoil(file: Path, scene: Scene) -> None:
+    """Cut the end of the file off, and put it back when clients were refused."""
+    with scene.clients.paused():
+        text = file.read_bytes()
+        with file.open("r+b") as opened:
+            opened.truncate(len(text) - 20)
+    wait_until(lambda: scene.refusals() >= 20, "clients are refused")
+    if file.read_bytes() != text[:-20]:
+        scene.wrong.append("the broken file was written")
+    mended = file.with_suffix(".mended")
+    mended.write_bytes(text)
+    shutil.copystat(file, mended)
+    mended.replace(file)
