@@ -1,6 +1,11 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 5000
+# Of `make faults`: the schedule, how many faults and acknowledged writes at least, and which storages.
+SEED ?= 1
+FAULTS ?= 100
+WRITES ?= 1000000
+STORAGES ?=
 # Most tests wait for servers some of the time. Those of failovers measure it, and need a core each.
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
@@ -10,7 +15,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench bench-quick picture lint format lock release clean
+.PHONY: help setup demo test test-fast faults bench bench-quick picture lint format lock release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,11 +33,14 @@ demo: setup ## render the default project and serve it with sample customers
 	@.venv/bin/python scripts/demo.py
 
 test: setup ## render the template in every way, and judge what was rendered
-	@.venv/bin/pytest -n $(PROCESSES) --dist worksteal --durations=10 --ignore tests/test_failover.py
-	@.venv/bin/pytest -n auto tests/test_failover.py
+	@.venv/bin/pytest -n $(PROCESSES) --dist worksteal --durations=10 --ignore tests/test_failover.py --ignore tests/faults
+	@.venv/bin/pytest -n auto --dist worksteal tests/test_failover.py tests/faults
 
 test-fast: setup ## the part of the tests that takes seconds
 	@.venv/bin/pytest -n auto -m 'not slow'
+
+faults: setup ## break each storage for long, as in: make faults SEED=1 STORAGES=json: docs/reliability.md
+	@.venv/bin/python -m tests.faults --seed $(SEED) --faults $(FAULTS) --writes $(WRITES) $(STORAGES)
 
 bench: setup ## measure beside naive versions and limits: docs/performance.md, docs/failover.svg (needs wrk)
 	@.venv/bin/python -m benchmarks.performance

@@ -6,8 +6,6 @@ measures less, and prints it only.
 
 import argparse
 import json
-import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -34,6 +32,7 @@ from benchmarks.load import (
     serve_ours,
     warm_up,
 )
+from benchmarks.page import machine, put_in
 from tests.bake import TEMPLATE, Bake, Server, clean_environ
 from tests.databases import databases_of
 from tests.failovers import SERVERS, Cluster, cluster_of
@@ -575,16 +574,10 @@ def panels(report: Report) -> list[Panel]:
     return found
 
 
-def machine() -> str:
-    """What it was measured on."""
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE)
+def measured_on() -> str:
+    """When, on what and by what it was measured."""
     wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout  # noqa: S607
-    return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {len(names)} cores of {names[0]}, "
-        f"{platform.system()} {platform.release().partition('-')[0]}, "
-        f"Python {platform.python_version()}, {' '.join(wrk.split()[:2])}."
-    )
+    return f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine()}, {' '.join(wrk.split()[:2])}."
 
 
 def write(report: Report) -> None:
@@ -592,11 +585,8 @@ def write(report: Report) -> None:
     met = sum(target.is_met(row.ours) for row in report.rows for target in row.targets)
     total = sum(len(row.targets) for row in report.rows)
     table = "\n".join([HEAD, *map(str, report.rows)])
-    text = f"{machine()} {met} of {total} targets are met.\n\n{table}\n"
-    start, end = "<!-- measured -->\n", "<!-- end -->\n"
-    before, _, rest = PAGE.read_text().partition(start)
-    after = rest.partition(end)[2]
-    PAGE.write_text(f"{before}{start}{text}{end}{after}")
+    text = f"{measured_on()} {met} of {total} targets are met.\n\n{table}\n"
+    put_in(PAGE, text)
     PICTURE.write_text(draw("Requests per second", panels(report)))
 
 

@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def json_file(bake: Bake) -> Iterator[Storage]:
             Fault("`customers.json` broken by hand, and mended", partial(spoil, file), REFUSED),
         ]
         yield Storage("JSON file", {"DATA_PATH": str(file)}, [*faults, *folder_faults(folder)])
+
+
+@contextmanager
+def json_on_efs(bake: Bake) -> Iterator[Storage]:
+    """customers.json as on a network's file system, where each worker is a machine of its own.
+
+    EFS is mounted by NFS, whose clients ask for a file's attributes anew after 3 s (nfs(5)).
+    """
+    with small_disk() as folder:
+        environ = {"DATA_PATH": str(folder / "customers.json"), "ATTRIBUTES_KEPT_SECONDS": "3"}
+        faults = [Fault("none: two machines on one EFS, for 5 s", partial(wait, 5))]
+        yield Storage("JSON file on EFS", environ, faults)
 
 
 @contextmanager
@@ -67,9 +80,18 @@ def folder_faults(folder: Path) -> list[Fault]:
     return found
 
 
+def wait(seconds: float, scene: Scene) -> None:
+    """Let clients go on."""
+    with for_seconds(seconds):
+        pass
+
+
 def fill(folder: Path, scene: Scene) -> None:
     """Leave no room on the disk."""
     filler = folder / "filler"
+    for database in folder.glob("*.db"):
+        with scene.clients.paused(), closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # or it needs no room for long
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(2**20))

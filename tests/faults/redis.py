@@ -14,13 +14,14 @@ from tests.failovers import (
     cut_off_and_killed,
     frozen,
     killed,
+    patient_client,
 )
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .network import Network
 from .networks import network_faults
 
-PROMOTED = "stopped, and goes on after the failover"
+CUT_OFF = "`kill -9` of the master, replicas cut off 0.3 s before"
 
 
 @contextmanager
@@ -37,6 +38,17 @@ def redis(bake: Bake) -> Iterator[Storage]:
         yield Storage("Redis", environ, faults, cluster.wait_until_healthy)
 
 
+@contextmanager
+def redis_unwaited(bake: Bake) -> Iterator[Storage]:
+    """A cluster whose master takes writes that no replica has, as Redis does by default."""
+    with cluster_of(bake, SERVERS["Valkey 9"]) as cluster:
+        environ = {**cluster.environ, "REDIS_WAIT_REPLICAS": "0"}
+        fault = Fault(CUT_OFF, partial(lose_unwatched_master, cluster))
+        yield Storage(
+            "Redis, `REDIS_WAIT_REPLICAS=0`", environ, [fault], cluster.wait_until_healthy
+        )
+
+
 def master_faults(bake: Bake, cluster: Cluster) -> Sequence[Fault]:
     """How the master is lost, and replaced by a replica."""
     return [
@@ -44,10 +56,7 @@ def master_faults(bake: Bake, cluster: Cluster) -> Sequence[Fault]:
         Fault(
             "the master stopped, going on after the failover", partial(lose_master, cluster, frozen)
         ),
-        Fault(
-            "`kill -9` of the master, replicas cut off before",
-            partial(lose_master, cluster, cut_off_and_killed),
-        ),
+        Fault(CUT_OFF, partial(lose_master, cluster, cut_off_and_killed)),
         Fault("a planned failover", partial(fail_over, bake, cluster)),
         Fault(
             "`kill -9` of the master and of two sentinels, for over 10 s",
@@ -76,6 +85,14 @@ def lose_master(cluster: Cluster, loss: Loss, scene: Scene) -> None:
     with loss(cluster, scene.clients):
         cluster.wait_for_new_master(old)
         scene.clients.wait_for_writes()
+
+
+def lose_unwatched_master(cluster: Cluster, scene: Scene) -> None:
+    """Lose a master that does not heed how many replicas it has."""
+    with patient_client(cluster.master()) as client:
+        client.config_set("min-replicas-to-write", "0")
+    scene.clients.wait_for_writes()
+    lose_master(cluster, cut_off_and_killed, scene)
 
 
 def fail_over(bake: Bake, cluster: Cluster, scene: Scene) -> None:

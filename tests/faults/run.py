@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 from tests.bake import Bake
@@ -29,6 +29,7 @@ class Figures:
 
     Attributes:
         fault: Its name.
+        may_be: What clients may see of it, besides right answers.
         writes: How many were acknowledged.
         lost: How many of those acknowledged were not there afterwards.
         wrong: How many answers were not within the contract, or held what they must not hold.
@@ -41,6 +42,7 @@ class Figures:
     """
 
     fault: str
+    may_be: Sequence[str]
     writes: int
     lost: int
     wrong: int
@@ -79,10 +81,6 @@ class Run:
             for example in figures.examples
         ]
         return [*found, *(f"at the end: {lost}" for lost in self.lost)]
-
-    def as_data(self) -> dict[str, object]:
-        """For JSON."""
-        return asdict(self)
 
 
 def run(
@@ -171,6 +169,7 @@ def make(fault: Fault, scene: Scene, storage: Storage, enough: int) -> Figures:
     losses = clients.losses[lost_before:]
     return Figures(
         fault=fault.name,
+        may_be=sorted(fault.may_be),
         writes=clients.writes - before,
         lost=len(losses),
         wrong=len(wrong),

@@ -19,7 +19,7 @@ THREADS = 8
 # If a worker ends sooner after its start, granian takes it for one that cannot start, and ends.
 SETTLED_SECONDS = 6.0
 STOP_SECONDS = 40
-CLOCK = Path(__file__).with_name("clock")
+MACHINE = Path(__file__).with_name("machine")
 
 
 class Service:
@@ -163,7 +163,7 @@ class Service:
             "WORKERS": str(WORKERS),
             "THREADS": str(THREADS),
             "LOG_LEVEL": "WARNING",
-            "PYTHONPATH": str(CLOCK),
+            "PYTHONPATH": str(MACHINE),
             "CLOCK_OFFSET": str(self._clock),
         }
         return clean_environ(environ)

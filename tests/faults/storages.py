@@ -10,8 +10,8 @@ from tests.bake import Bake
 from . import common
 from .databases import database
 from .fault import Fault, Storage
-from .files import json_file, sqlite
-from .redis import redis
+from .files import json_file, json_on_efs, sqlite
+from .redis import redis, redis_unwaited
 
 
 class Kind(NamedTuple):
@@ -37,4 +37,10 @@ KINDS: Mapping[str, Kind] = {
     "sqlite": Kind("sql", sqlite),
     "postgresql": Kind("sql", partial(database, kind="postgresql", name="PostgreSQL")),
     "mariadb": Kind("sql", partial(database, kind="mariadb", name="MariaDB")),
+}
+
+# Settings that cannot keep what the others keep. Each fails by its own fault.
+WEAK: Mapping[str, Kind] = {
+    "redis-unwaited": Kind("redis", redis_unwaited),
+    "json-efs": Kind("json", json_on_efs),
 }
