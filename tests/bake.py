@@ -41,6 +41,7 @@ DATA_READERS: Mapping[str, Callable[[str], Any]] = {
     ".yaml": yaml.safe_load,
 }
 START_SECONDS = 60
+PATIENCE_SECONDS = 30
 
 
 def clean_environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -195,6 +196,14 @@ def family_of(pid: int) -> set[int]:
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
     return family
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until a condition holds, which is `what`."""
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, f"waited in vain until {what}"
+        time.sleep(0.01)
 
 
 def wait_until_gone(pids: Iterable[int]) -> None:

@@ -6,66 +6,32 @@ import random
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from http.client import HTTPConnection
+from typing import Any, Self
 
-PATIENCE_SECONDS = 30
+from .answers import (
+    CAUGHT,
+    Answer,
+    Kind,
+    Outcome,
+    body_of,
+    customer_of,
+    delete,
+    ok,
+    outcome_of,
+    without_doubles,
+)
+from .bake import PATIENCE_SECONDS, wait_until
+from .ledger import Ledger
+
 # After an answer that took longer, or was none, a client looks for what it wrote last.
 SUSPICIOUS_SECONDS = 0.3
 LAST_WRITTEN = 20
 PAUSE_AFTER_FAILURE_SECONDS = 0.05
-
-Kind: TypeAlias = Literal["write", "read", "list"]
-Outcome: TypeAlias = Literal["right", "refused", "cut", "broken", "wrong"]
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until a condition holds, which is `what`."""
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, f"waited in vain until {what}"
-        time.sleep(0.01)
-
-
-class Answer(NamedTuple):
-    """What became of one request. The times are of time.monotonic().
-
-    Attributes:
-        kind: What was asked for.
-        sent: When.
-        ended: When the answer was whole, or the client gave up.
-        outcome: "right"; "refused" by a 503 as the contract has it; "cut" with the connection;
-            "broken" if the contract does not allow such an answer; or "wrong" if it holds what it
-            must not hold, or lacks what was acknowledged.
-        problem: Empty if the answer was right.
-    """
-
-    kind: Kind
-    sent: float
-    ended: float
-    outcome: Outcome
-    problem: str
-
-    @property
-    def seconds(self) -> float:
-        """How long the client waited."""
-        return self.ended - self.sent
-
-
-class RefusedError(Exception):
-    """The service answered 503, in one line and with a Retry-After."""
-
-
-class BrokenAnswerError(Exception):
-    """The service answered as it never may."""
-
-
-class WrongAnswerError(Exception):
-    """The service gave what was not written, or did not give what was."""
 
 
 class Clients:
@@ -78,7 +44,6 @@ class Clients:
 
     Attributes:
         answers: What became of each request.
-        acknowledged: By customer ID, the number that was acknowledged last.
         losses: The acknowledged writes that a client no longer found.
     """
 
@@ -121,12 +86,10 @@ class Clients:
         self._pool = ThreadPoolExecutor(len(self._steps))
         self._running: list[Future[None]] = []
         self._stop = threading.Event()
-        self._sent: dict[str, int] = {}
-        self._deleted: set[str] = set()
+        self._ledger = Ledger()
         self._acknowledged_at: list[float] = []
         self._counts = [0] * len(self._steps)
         self.answers: list[Answer] = []
-        self.acknowledged: dict[str, int] = {}
         self.losses: list[str] = []
 
     def __enter__(self) -> Self:
@@ -147,6 +110,11 @@ class Clients:
         return [f"{answer.kind}: {answer.problem}" for answer in self.answers if answer.problem]
 
     @property
+    def acknowledged(self) -> dict[str, int]:
+        """By customer ID, the number that was acknowledged last."""
+        return self._ledger.acknowledged
+
+    @property
     def writes(self) -> int:
         """How many writes were acknowledged."""
         return len(self._acknowledged_at)
@@ -154,8 +122,8 @@ class Clients:
     def lost(self) -> list[str]:
         """The acknowledged writes that the service does not know now, and what nobody sent."""
         with closing(HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_SECONDS)) as asker:
-            found = json.loads(_ok(asker, "GET", "/"))
-        return self._wrong_in(found, self.acknowledged, self._deleted)
+            found = json.loads(ok(asker, "GET", "/"))
+        return self._ledger.wrong_in(found)
 
     def wait_for_writes(self, count: int = 50, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many more writes were acknowledged."""
@@ -195,7 +163,7 @@ class Clients:
 
     def know(self, customer_id: str, number: int) -> None:
         """Take a customer as written, as it was by another way than the service."""
-        self._sent[customer_id] = self.acknowledged[customer_id] = number
+        self._ledger.sent[customer_id] = self._ledger.acknowledged[customer_id] = number
 
     def longest_stall(self, since: float, until: float) -> float:
         """The longest time within a span in which no write was acknowledged, in seconds."""
@@ -243,25 +211,25 @@ class Clients:
         return write
 
     def _set(self, connection: HTTPConnection, customer_id: str, number: int) -> Answer:
-        self._sent[customer_id] = number
+        self._ledger.sent[customer_id] = number
         body = json.dumps(customer_of(customer_id, number)).encode()
 
         def post() -> None:
-            _ok(connection, "POST", "/set", body)
+            ok(connection, "POST", "/set", body)
             self.acknowledged[customer_id] = number
 
         return self._send("write", connection, post)
 
     def _add_and_delete(self, connection: HTTPConnection, customer_id: str) -> None:
-        self._sent[customer_id] = 0
+        self._ledger.sent[customer_id] = 0
         body = json.dumps(customer_of(customer_id, 0)).encode()
-        added = self._send("write", connection, partial(_ok, connection, "POST", "/set", body))
+        added = self._send("write", connection, partial(ok, connection, "POST", "/set", body))
         # It may be gone already if the answer to an earlier try was lost, or it was never there.
         sure = not added.problem
         while True:
-            delete = partial(_delete, connection, customer_id, missing=not sure)
-            if not self._send("write", connection, delete).problem:
-                self._deleted.add(customer_id)
+            deletion = partial(delete, connection, customer_id, missing=not sure)
+            if not self._send("write", connection, deletion).problem:
+                self._ledger.deleted.add(customer_id)
                 return
             sure = False
             if self._stop.is_set():
@@ -286,9 +254,8 @@ class Clients:
             self._send("read", connection, partial(self._get, connection, customer_id))
 
     def _get(self, connection: HTTPConnection, customer_id: str) -> None:
-        known = {customer_id: self.acknowledged[customer_id]}
-        found = json.loads(_ok(connection, "GET", f"/get/{customer_id}"))
-        self._check({customer_id: found}, known, set())
+        known = self._ledger.only(customer_id)
+        known.check({customer_id: json.loads(ok(connection, "GET", f"/get/{customer_id}"))})
 
     def _lister(self) -> Callable[[HTTPConnection], None]:
         ways = itertools.cycle([self._list, self._walk])
@@ -299,38 +266,21 @@ class Clients:
         return list_all
 
     def _list(self, connection: HTTPConnection) -> None:
-        known, deleted = self.acknowledged.copy(), self._deleted.copy()
-        found = json.loads(_ok(connection, "GET", "/"), object_pairs_hook=_without_doubles)
-        self._check(found, known, deleted)
+        known = self._ledger.now()
+        known.check(json.loads(ok(connection, "GET", "/"), object_pairs_hook=without_doubles))
 
     def _walk(self, connection: HTTPConnection) -> None:
         """List all customers in pages."""
-        known, deleted = self.acknowledged.copy(), self._deleted.copy()
+        known = self._ledger.now()
         found: dict[str, Any] = {}
         path = "/?limit=1000"
         while path:
             connection.request("GET", path)
             answer = connection.getresponse()
-            found |= json.loads(_body(answer))
+            found |= json.loads(body_of(answer))
             link = answer.headers.get("Link", "")
             path = link.removeprefix("<").removesuffix('>; rel="next"')
-        self._check(found, known, deleted)
-
-    def _check(self, found: Mapping[str, Any], known: Mapping[str, int], deleted: set[str]) -> None:
-        if wrong := self._wrong_in(found, known, deleted):
-            raise WrongAnswerError(f"{len(wrong)} of {len(known)}, such as {wrong[0]}")
-
-    def _wrong_in(
-        self, found: Mapping[str, Any], known: Mapping[str, int], deleted: set[str]
-    ) -> list[str]:
-        wrong = [f"{customer_id} is back" for customer_id in deleted & found.keys()]
-        wrong += [f"{customer_id} was never sent" for customer_id in found.keys() - self._sent]
-        for customer_id, number in known.items():
-            if customer_id not in found:
-                wrong.append(f"{customer_id} is not there")
-            elif not number <= int(found[customer_id]["lastName"]) <= self._sent[customer_id]:
-                wrong.append(f"{customer_id} is {found[customer_id]['lastName']}, not {number}")
-        return wrong
+        known.check(found)
 
     def _send(
         self, kind: Kind, connection: HTTPConnection, request: Callable[[], object]
@@ -342,7 +292,7 @@ class Clients:
         try:
             request()
         except CAUGHT as error:
-            outcome = _outcome(error)
+            outcome = outcome_of(error)
             problem = f"{type(error).__name__}: {error}"
             connection.close()  # the next request opens it again
         answer = Answer(kind, sent, time.monotonic(), outcome, problem)
@@ -352,54 +302,3 @@ class Clients:
         elif kind == "write":
             self._acknowledged_at.append(answer.ended)
         return answer
-
-
-# What may become of a request that is not answered rightly.
-OUTCOMES: Mapping[type[Exception], Outcome] = {
-    RefusedError: "refused",
-    HTTPException: "cut",
-    OSError: "cut",
-    WrongAnswerError: "wrong",
-    BrokenAnswerError: "broken",
-    ValueError: "broken",  # no JSON
-}
-CAUGHT = tuple(OUTCOMES)
-
-
-def customer_of(customer_id: str, number: int) -> dict[str, str]:
-    """A customer with a number as the last name."""
-    return {"customerID": customer_id, "firstName": "Ada", "lastName": str(number)}
-
-
-def _outcome(error: Exception) -> Outcome:
-    return next(outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind))
-
-
-def _ok(connection: HTTPConnection, method: str, path: str, body: bytes | None = None) -> bytes:
-    """Send a request that must be answered with 200; what the answer holds."""
-    headers = {"Content-Type": "application/json"} if body else {}
-    connection.request(method, path, body, headers)
-    return _body(connection.getresponse())
-
-
-def _delete(connection: HTTPConnection, customer_id: str, *, missing: bool) -> None:
-    """Delete a customer, which may be missing or must be there."""
-    connection.request("DELETE", f"/delete/{customer_id}")
-    _body(connection.getresponse(), *([404] if missing else []))
-
-
-def _body(answer: HTTPResponse, *also: int) -> bytes:
-    body = answer.read()
-    if answer.status in (200, *also):
-        return body
-    said = f"{answer.status} {body[:200].decode()}"
-    if answer.status == 503 and answer.headers.get("Retry-After") and b"\n" not in body:
-        raise RefusedError(said)
-    raise (WrongAnswerError if answer.status == 404 else BrokenAnswerError)(said)
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise WrongAnswerError(f"{len(pairs) - len(found)} customers are doubled")
-    return found

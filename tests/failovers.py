@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from redis import Redis
 
-from .bake import Bake
-from .clients import PATIENCE_SECONDS, Clients, customer_of
+from .answers import customer_of
+from .bake import PATIENCE_SECONDS, Bake
+from .clients import Clients
 
 Cluster: TypeAlias = Any  # the project's own, of dev/cluster.py
 DOWN_AFTER_SECONDS = 1.5

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .bake import Bake
-from .clients import Clients, wait_until
+from .bake import Bake, wait_until
+from .clients import Clients
 from .databases import (
     SERVERS,
     Databases,

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.bake import Bake
-from tests.clients import wait_until
+from tests.bake import Bake, wait_until
 from tests.databases import Databases, databases_of
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
@@ -39,6 +38,7 @@ def database(bake: Bake, kind: str, name: str) -> Iterator[Storage]:
         relayed = f"{before}:{network.route(int(port))}/{database}"
         faults = [
             *server_faults(databases),
+            *([kill_fault(databases)] if kind == "postgresql" else []),
             *network_faults(network),
             migration_fault(bake, Path(folder), {"DATABASE_URL": direct}),
         ]
@@ -55,6 +55,21 @@ def server_faults(databases: Databases) -> Sequence[Fault]:
         ),
         Fault("the server stopped for 2 s", partial(stop, databases)),
     ]
+
+
+def kill_fault(databases: Databases) -> Fault:
+    """How PostgreSQL loses a process, for which it ends all others and recovers."""
+    return Fault("`kill -9` of a process of the server's", partial(kill_backend, databases))
+
+
+def kill_backend(databases: Databases, scene: Scene) -> None:
+    """Kill one that serves a connection."""
+    backends = [
+        pid
+        for pid in databases.processes()
+        if b"customers 127.0.0.1" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(scene.random.choice(sorted(backends)), signal.SIGKILL)
 
 
 def crash(databases: Databases, scene: Scene) -> None:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from tests.clients import Clients, Outcome
+from tests.answers import Outcome
+from tests.clients import Clients
 
 from .service import Service
 

@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from tests.bake import Bake
-from tests.clients import customer_of, wait_until
+from tests.answers import customer_of
+from tests.bake import Bake, wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .migrations import migration_fault, upgrade

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from tests.bake import Bake
-from tests.clients import wait_until
+from tests.bake import Bake, wait_until
 from tests.failovers import (
     SERVERS,
     Cluster,

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from tests.answers import Answer
 from tests.bake import Bake
-from tests.clients import Answer, Clients
+from tests.clients import Clients
 
 from .fault import Fault, Scene, Storage
 from .service import Service

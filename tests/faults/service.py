@@ -11,8 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tests.bake import Bake, Server, clean_environ, free_port, wait_until_alive, wait_until_gone
-from tests.clients import wait_until
+from tests.bake import (
+    Bake,
+    Server,
+    clean_environ,
+    free_port,
+    wait_until,
+    wait_until_alive,
+    wait_until_gone,
+)
 
 WORKERS = 2
 THREADS = 8
