@@ -217,7 +217,11 @@ def relayed(
     assert url.host
     assert url.port
     with StallingRelay((url.host, url.port)) as relay:
-        relayed = url.set(port=relay.port).render_as_string(hide_password=False)
+        url = url.set(port=relay.port)
+        if url.get_backend_name() == "postgresql":
+            # Else the system may end the connection before the service does, which hides that.
+            url = url.update_query_dict({"tcp_user_timeout": "0"})
+        relayed = url.render_as_string(hide_password=False)
         # An attempt takes half of that until it is given up.
         storage = open_at({"DATABASE_URL": relayed}, RETRY_DEADLINE_SECONDS="5")
         yield storage, relay
