@@ -98,18 +98,20 @@ class _Connection:
         self._server.close()
 
     def _pass_requests(self) -> None:
-        try:
+        with suppress(OSError):  # a server that is gone takes no requests
             while data := self._next_request():
                 self._server.sendall(data)
-        except ConnectionResetError:
-            self.was_reset = True
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_WR)
 
     def _next_request(self) -> bytes:
         select.select([self._client], [], [])
         self.flows.wait()
-        return self._client.recv(65536)
+        try:
+            return self._client.recv(65536)
+        except ConnectionResetError:
+            self.was_reset = True
+            return b""
 
     def _pass_answers(self) -> None:
         with suppress(OSError):  # a client that is gone takes no answers
