@@ -141,7 +141,7 @@ def serve_other(
     """Serve an application of this folder in a project's environment, by the same command."""
     script = bake.read("serve.sh")
     for old, new in (
-        ("python -c 'import run'", ":"),
+        ("""$(python -c 'import run; print(min(run.app.config["STOP_SECONDS"], 1800))')""", "5"),
         ('cd "$(dirname "$0")"', f'cd "{HERE}"'),
         ("run:app", f"{module}:app"),
     ):

@@ -1,14 +1,20 @@
 """The storage's part of the fixtures: a real cluster, started once for all tests."""
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
+import trustme
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
 
+from .stalling_relay import StallingRelay
+from .tls_relay import TlsRelay
 from dev.cluster import Cluster
 from dev.node import Node
 
@@ -88,3 +94,32 @@ def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
         return RedisSentinelStorage.from_environment(config.environment, config.retry)
 
     return open_another
+
+
+@pytest.fixture(params=["unencrypted", "by TLS"])
+def relayed(
+    request: pytest.FixtureRequest,
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[CustomerStorage, StallingRelay]]:
+    """The storage, and the relay by which it reaches the master."""
+    master = cluster.master()
+    target = (master.host, master.port)
+    environ = cluster.environ
+    with ExitStack() as stack:
+        if request.param == "by TLS":
+            authority = trustme.CA()
+            authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+            environ = {**environ, "REDIS_TLS": "1", "REDIS_TLS_CA": str(tmp_path / "ca.pem")}
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
+            tls = stack.enter_context(TlsRelay(context, target, plain=False))
+            target = ("127.0.0.1", tls.port)
+        relay = stack.enter_context(StallingRelay(target))
+        config = Config.from_environ(environ)
+        storage = RedisSentinelStorage.from_environment(config.environment, config.retry)
+        stack.callback(storage.close)
+        address = ("127.0.0.1", relay.port)
+        monkeypatch.setattr(storage._sentinels, "discover_master", lambda _: address)
+        yield storage, relay

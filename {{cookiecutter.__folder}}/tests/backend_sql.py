@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete
+from sqlalchemy import Engine, create_engine, delete, make_url
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config
@@ -26,6 +26,7 @@ from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
 from {{ cookiecutter.package_name }}.storage.sql_settings import SqlSettings
 
 from .mariadb import MariaDB, find_mariadb
+from .stalling_relay import StallingRelay
 from dev.postgresql import PostgreSQL
 
 
@@ -205,3 +206,23 @@ def open_storage(
 ) -> Callable[..., SqlStorage]:
     """Opens the storage, with further variables; each call as another process would."""
     return partial(open_at, environ)
+
+
+@pytest.fixture
+def relayed(
+    environ_of_failing_storage: dict[str, str], open_at: Callable[..., SqlStorage]
+) -> Iterator[tuple[SqlStorage, StallingRelay]]:
+    """The storage, and the relay by which it reaches the database."""
+    url = make_url(environ_of_failing_storage["DATABASE_URL"])
+    assert url.host
+    assert url.port
+    with StallingRelay((url.host, url.port)) as relay:
+        url = url.set(port=relay.port)
+        if url.get_backend_name() == "postgresql":
+            # Else the system may end the connection before the service does, which hides that.
+            url = url.update_query_dict({"tcp_user_timeout": "0"})
+        relayed = url.render_as_string(hide_password=False)
+        # An attempt takes half of that until it is given up.
+        storage = open_at({"DATABASE_URL": relayed}, RETRY_DEADLINE_SECONDS="5")
+        yield storage, relay
+        storage.close()

@@ -30,6 +30,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would be no answer of the contract
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES
+    app.config["STOP_SECONDS"] = config.stop_seconds  # for serve.sh
     storage = Storage.from_environment(config.environment, config.retry)
     app.extensions["customer_storage"] = storage
 

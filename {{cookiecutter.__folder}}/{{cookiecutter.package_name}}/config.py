@@ -9,6 +9,8 @@ from typing import Self, TypeVar
 from .retry import RetryPolicy
 
 MOST_SECONDS = 86_400
+# How long the last attempt, which starts before the deadline, may take and still be answered.
+LAST_ATTEMPT_SECONDS = 5
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # What may stand in a header (RFC 6750, section 2.1), and is long enough not to be guessed.
@@ -117,6 +119,11 @@ class Config:
     log_level: str
     retry: RetryPolicy
     environment: Environment
+
+    @property
+    def stop_seconds(self) -> int:
+        """How many seconds a server that is to stop lets requests go on."""
+        return math.ceil(self.retry.deadline) + LAST_ATTEMPT_SECONDS
 
     @classmethod
     def from_environ(

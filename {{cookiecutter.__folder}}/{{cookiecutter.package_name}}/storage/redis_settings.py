@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ..config import ConfigError, Environment
+from .unsent import drop_when_closed
 
 SOCKET_SECONDS = 0.5
 ONCE = Retry(NoBackoff(), 0)
@@ -76,6 +77,7 @@ class RedisSettings:
                 **common,
                 **_credentials(environment, "REDIS"),
                 "db": environment.count("REDIS_DB", 0),
+                "redis_connect_func": _connected,
                 "socket_timeout": SOCKET_SECONDS + wait_ms / 1000,
             },
             sentinel_options={
@@ -108,6 +110,12 @@ class RedisSettings:
 def key_pattern(prefix: str) -> str:
     """What SCAN finds the keys by that begin with a prefix (https://redis.io/commands/keys)."""
     return _GLOB.sub(r"\\\g<0>", prefix) + "*"
+
+
+def _connected(connection: Any) -> None:
+    """Prepare a connection to a server, as redis-py alone would, and let nothing come late."""
+    drop_when_closed(connection._sock.fileno())
+    connection.on_connect()
 
 
 def _addresses(text: str) -> Iterator[tuple[str, int]]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from ..config import ConfigError, Environment
 from ..retry import RetryPolicy
 from .sql_idle import try_idle_connections
+from .unsent import drop_when_closed
 
 DEFAULT_PATH = Path(__file__).parents[2] / "customers.db"
 # Seconds after which a pooled connection is replaced, before a firewall drops it as idle.
@@ -126,6 +127,8 @@ class SqlSettings:
                 statements = [f"SET statement_timeout = {milliseconds}"]
             case _:
                 statements = []  # read_timeout has the same effect, also on a server that hangs
+        if not self.url.drivername.startswith("sqlite"):
+            event.listen(engine, "connect", _drop_unsent)
         _run_on_connect(engine, statements)
         try_idle_connections(engine)
         return engine
@@ -247,6 +250,11 @@ def _connect_args(url: URL, seconds: float) -> dict[str, Any]:
 def process_name() -> str:
     """This process, as an operator can find it."""
     return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _drop_unsent(connection: Any, _: object) -> None:
+    # Of PyMySQL's connection only the socket has a file descriptor to be asked for.
+    drop_when_closed(getattr(connection, "_sock", connection).fileno())
 
 
 def _leave_transactions_alone(connection: sqlite3.Connection, _: object) -> None:
