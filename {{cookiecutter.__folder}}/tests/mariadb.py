@@ -103,8 +103,10 @@ class MariaDB:
         init.write_text(_INIT.format(user=USER, password=self._password, database=DATABASE))
         self._log = processes.folder / "log"
         self._log.touch()
+        self._temporary = processes.folder / "tmp"
+        self._temporary.mkdir()
         if self._account:
-            for path in (processes.folder, init, self._log):
+            for path in (processes.folder, init, self._log, self._temporary):
                 os.chown(path, *self._account)
         # The user root that it makes has no password, but needs the socket, which is in the folder.
         made = processes.start(
@@ -117,7 +119,12 @@ class MariaDB:
         processes.is_running(made)  # notes that it has ended
 
     def _options(self) -> list[str]:
-        return ["--no-defaults", f"--datadir={self.processes.folder / 'data'}"]
+        return [
+            "--no-defaults",
+            f"--datadir={self.processes.folder / 'data'}",
+            # Of its own: a server that starts deletes the temporary tables that it finds.
+            f"--tmpdir={self._temporary}",
+        ]
 
     def start_again(self) -> None:
         """Start a server that does not run, on its port; returns when it takes connections."""
@@ -155,5 +162,5 @@ class MariaDB:
         return ""
 
     def _last_line(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()
-        return lines[-1] if lines else "no output"
+        lines = self._log.read_text(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line), "no output")
