@@ -7,6 +7,8 @@ from .fault import Fault, Scene, for_seconds
 from .network import Network
 
 SECONDS = 2.0
+# Longer than the service waits for an answer of any storage, so that it tries again.
+LONG_SECONDS = 7.0
 DELAY = 0.05
 BYTES_PER_SECOND = 20_000
 
@@ -15,7 +17,8 @@ def network_faults(network: Network) -> Sequence[Fault]:
     """All that a network can do."""
     return [
         Fault("all connections to the storage cut", partial(cut, network)),
-        Fault("nothing arrives for 2 s", partial(silence, network)),
+        Fault("nothing arrives for 2 s", partial(silence, network, SECONDS)),
+        Fault("nothing arrives for 7 s", partial(silence, network, LONG_SECONDS)),
         Fault("all arrives 50 ms late, for 2 s", partial(slow, network, DELAY, 0)),
         Fault("20 kB/s for 2 s", partial(slow, network, 0, BYTES_PER_SECOND)),
     ]
@@ -26,9 +29,9 @@ def cut(network: Network, scene: Scene) -> None:
     network.cut()
 
 
-def silence(network: Network, scene: Scene) -> None:
+def silence(network: Network, seconds: float, scene: Scene) -> None:
     """Hold everything back."""
-    with network.silent(), for_seconds(SECONDS):
+    with network.silent(), for_seconds(seconds):
         pass
 
 
