@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))}: name {', '.join([*KINDS, *WEAK])}")
     # A job in the background of a script ignores it, and so would what it starts.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # ends what was started
     problems = [problem for name in names for problem in break_one(name, asked)]
     print(
         "\n".join(problems)
