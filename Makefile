@@ -6,6 +6,8 @@ SEED ?= 1
 FAULTS ?= 100
 WRITES ?= 1000000
 STORAGES ?=
+# Of `make fuzz`: how many inputs at least.
+INPUTS ?= 1000000
 # Most tests wait for servers some of the time. Those of failovers measure it, and need a core each.
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 
@@ -15,7 +17,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast faults bench bench-quick picture lint format lock release clean
+.PHONY: help setup demo test test-fast faults fuzz bench bench-quick picture lint format lock release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -41,6 +43,9 @@ test-fast: setup ## the part of the tests that takes seconds
 
 faults: setup ## break each storage for long, as in: make faults SEED=1 STORAGES=json: docs/reliability.md
 	@.venv/bin/python -m tests.faults --seed $(SEED) --faults $(FAULTS) --writes $(WRITES) $(STORAGES)
+
+fuzz: setup ## run the tests with Hypothesis for long, as in: make fuzz SEED=1 INPUTS=1000000: docs/reliability.md
+	@.venv/bin/python -m tests.fuzzing --seed $(SEED) --inputs $(INPUTS)
 
 bench: setup ## measure beside naive versions and limits: docs/performance.md, docs/failover.svg (needs wrk)
 	@.venv/bin/python -m benchmarks.performance

@@ -1,20 +1,28 @@
 """What the tests share, whichever the storage is; `backend.py` adds the storage's own part."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
 
 pytest_plugins = ["tests.backend"]
 
-# How long an example takes depends on what else the machine does; CI's own settings stay.
-settings.register_profile("unhurried", settings.default, deadline=None)
+# How long an example takes depends on what else the machine does; CI's own settings stay. What a
+# fixture gives may be used for all examples of a test.
+settings.register_profile(
+    "unhurried",
+    settings.default,
+    deadline=None,
+    max_examples=int(os.environ.get("EXAMPLES", "100")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("unhurried")
 
 

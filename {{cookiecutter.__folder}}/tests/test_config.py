@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config, ConfigError
 
+from .strategies import texts
+
 PROJECT = Path(__file__).parents[1]
+VARIABLES = re.findall("^(?:# )?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE)
+pieces = st.sampled_from(["0", "1", ".", ",", ":", "/", "//", "@", "%", "[", "]", "a", "http"])
 pytestmark = pytest.mark.any_storage
 
 
@@ -98,6 +104,18 @@ def test_malformed_variable_is_refused_by_name_and_not_repeated(
     assert value not in re.sub("of 0|above 0 and up to 86400|such as .*|one of .*", "", problem)
 
 
+@given(name=st.sampled_from(VARIABLES), value=st.lists(pieces | texts, max_size=5).map("".join))
+def test_any_value_of_a_variable_is_taken_or_refused_in_one_line(
+    environ: dict[str, str], name: str, value: str
+) -> None:
+    problem = ""
+    try:
+        create_app({**environ, name: value}).extensions["customer_storage"].close()
+    except ConfigError as refused:
+        problem = str(refused)
+    assert re.fullmatch("([^\n]*[A-Z]+_[A-Z_]+[^\n]*)?", problem)
+
+
 def test_production_without_a_word_about_access_does_not_start(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"API_KEYS must be set .* or ALLOW_ANONYMOUS be 1"):
         create_app({**environ, "APP_ENV": "production"})
@@ -115,5 +133,4 @@ def test_key_does_not_show_in_the_configuration() -> None:
 def test_env_example_lists_exactly_the_variables_that_are_read(environ: dict[str, str]) -> None:
     recorder = Recorder(environ)
     create_app(recorder)
-    example = (PROJECT / ".env.example").read_text()
-    assert set(re.findall("^(?:# )?([A-Z_]+)=", example, re.MULTILINE)) == recorder.asked
+    assert set(VARIABLES) == recorder.asked

@@ -6,8 +6,9 @@ from contextlib import suppress
 from itertools import chain
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
 
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.record import InvalidRecordError
@@ -18,7 +19,8 @@ from {{ cookiecutter.package_name }}.storage import (
     encode_cursor,
 )
 
-from .strategies import customers, encodable, ids
+from .storage_machine import StorageMachine
+from .strategies import encodable
 
 ADA = Customer("1", "Ada", "Lovelace")
 ALAN = Customer("2", "Alan", "Turing")
@@ -172,35 +174,14 @@ def test_check_reports_and_changes_nothing(storage: CustomerStorage) -> None:
     assert contents(storage) == {}
 
 
-changes = st.one_of(
-    customers,  # set this customer
-    ids,  # delete the customer with this ID
-    st.lists(customers, max_size=4),  # set all of these
-)
+@pytest.mark.hypothesis
+def test_storage_behaves_like_a_dict(storage: CustomerStorage) -> None:
+    class Machine(StorageMachine):
+        def __init__(self) -> None:
+            super().__init__(storage)
 
-
-@given(st.lists(changes, max_size=15))
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_storage_behaves_like_a_dict(
-    storage: CustomerStorage, done: list[Customer | str | list[Customer]]
-) -> None:
-    for customer_id in contents(storage):
-        storage.delete(customer_id)
-    model: dict[str, Customer] = {}
-    for change in done:
-        match change:
-            case Customer():
-                storage.set(change)
-                model[change.customer_id] = change
-            case str():
-                assert storage.delete(change) == (model.pop(change, None) is not None)
-            case _:
-                storage.set_many(change)
-                model |= {customer.customer_id: customer for customer in change}
-    assert contents(storage) == model
-    assert {customer_id: storage.get(customer_id) for customer_id in model} == model
+    few = max(20, settings().max_examples // 10)  # each has many steps
+    run_state_machine_as_test(Machine, settings=settings(max_examples=few, stateful_step_count=20))
 
 
 @given(st.text(encodable))

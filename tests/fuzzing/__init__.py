@@ -1,0 +1,1 @@
+"""The tests with Hypothesis of each rendered project, with many more inputs."""
