@@ -28,6 +28,8 @@ _HANDLER_MODULES = (
     "utilities.py",
     "wsgi.py",
 )
+# What of the application's own folders stays here: it may hold secrets, or is made anew.
+_NEVER = (".env*", "*.key", "*.pem", "__pycache__")
 # What of a package only its tests, tools and compilers read.
 _NEEDLESS = (
     "*.dist-info/RECORD",
@@ -144,8 +146,8 @@ class Prepared:
         for name in self.stage.values["application"]:
             source = ROOT / name
             if source.is_dir():
-                ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(source, self.application / name, ignore=ignore)
+                ignored = shutil.ignore_patterns(*_NEVER)
+                shutil.copytree(source, self.application / name, ignore=ignored)
             elif source.exists():
                 shutil.copy(source, self.application)
             else:

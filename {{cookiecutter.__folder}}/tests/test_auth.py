@@ -106,6 +106,16 @@ def test_key_is_compared_with_every_known_one_in_constant_time(
     assert compared == [(32, 32)] * 8
 
 
+@pytest.mark.parametrize("equal", [True, False])
+def test_nothing_but_that_comparison_decides(
+    guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch, equal: bool
+) -> None:
+    monkeypatch.setattr(hmac, "compare_digest", lambda given, known: equal)
+    for key in (KEY, NEXT_KEY, KEY[::-1]):
+        answer = guarded.get("/", headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == (200 if equal else 401)
+
+
 def test_key_is_nowhere_to_be_seen(
     guarded: FlaskClient, capsys: pytest.CaptureFixture[str]
 ) -> None:

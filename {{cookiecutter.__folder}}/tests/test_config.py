@@ -116,6 +116,15 @@ def test_any_value_of_a_variable_is_taken_or_refused_in_one_line(
     assert re.fullmatch("([^\n]*[A-Z]+_[A-Z_]+[^\n]*)?", problem)
 
 
+def test_variable_that_is_not_utf_8_is_refused_by_name(environ: dict[str, str]) -> None:
+    recorder = Recorder(environ)
+    create_app(recorder)
+    assert len(recorder.asked) >= 10
+    for name in recorder.asked:
+        with pytest.raises(ConfigError, match=f"^{name} must be encoded as UTF-8$"):
+            create_app({**environ, name: "0123456789abcdef\udcff"})
+
+
 def test_production_without_a_word_about_access_does_not_start(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"API_KEYS must be set .* or ALLOW_ANONYMOUS be 1"):
         create_app({**environ, "APP_ENV": "production"})

@@ -202,12 +202,22 @@ def test_empty_prefix_reads_keys_that_are_bare_ids(open_with: Open, master: redi
     assert listed(storage) == paged(storage, 1) == ["1"]
 
 
-def test_prefix_is_no_pattern(open_with: Open) -> None:
-    open_with(REDIS_KEY_PREFIX="abc:").set(ADA)
-    storage = open_with(REDIS_KEY_PREFIX="[a]*?:")
-    assert listed(storage) == []
+@pytest.mark.parametrize(
+    "prefix", ["[a]*?:", "*", "a?c:", "[^b]*", "\\", "{abc}:", "a b ", "a\r\nFLUSHALL\r\n", "'\"$"]
+)
+def test_prefix_is_no_pattern_and_no_command(
+    open_with: Open, master: redis.Redis, prefix: str
+) -> None:
+    others = open_with(REDIS_KEY_PREFIX="abc:")
+    others.set(ADA)
+    storage = open_with(REDIS_KEY_PREFIX=prefix)
+    assert listed(storage) == paged(storage, 1) == []
+    assert not storage.delete("1")
     storage.set(ADA)
-    assert listed(storage) == ["1"]
+    assert listed(storage) == paged(storage, 1) == ["1"]
+    assert {*master.keys()} == {b"abc:1", f"{prefix}1".encode()}
+    assert storage.delete("1")
+    assert others.get("1") == ADA
 
 
 def test_other_keyspace_is_used(open_with: Open, master: redis.Redis) -> None:

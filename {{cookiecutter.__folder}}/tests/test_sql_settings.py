@@ -56,6 +56,15 @@ FORM = (
         (f"postgresql://user:{SECRET}@host:65536/customers", "; the port is not from 1 to 65535"),
         (f"postgresql://user:{SECRET}@host", "; the name of the database is missing"),
         (f"mysql://user:{SECRET}@host/", "; the name of the database is missing"),
+        (
+            f"postgresql://user:x@{SECRET}@host/customers",
+            "; an @ in the password is written as %40",
+        ),
+        (f"mysql://user:x@{SECRET}/y@host/customers", "; an @ in the password is written as %40"),
+        (
+            f"mysql://user:{SECRET}\u20ac@host/customers",
+            "; the driver takes no such characters in a password",
+        ),
         ("postgresql://host/customers?foo=1", "; an option behind the ? is not known"),
         ("mysql://host/customers?foo=1", "; an option behind the ? is not known"),
         ("sqlite:////var/lib/customers.db?foo=1", "; an option behind the ? is not known"),

@@ -16,6 +16,8 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # What may stand in a header (RFC 6750, section 2.1), and is long enough not to be guessed.
 _API_KEY = re.compile(r"[A-Za-z0-9._~+/-]{16,256}=*")
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+# What Python puts for bytes that are not UTF-8 (PEP 383).
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 
 D = TypeVar("D")
 
@@ -31,11 +33,22 @@ class Environment:
         self._variables = variables
 
     def exact(self, name: str, default: str) -> str:
-        """The variable's text as it is, even if it is empty; `default` if it is not set."""
-        return self._variables.get(name, default)
+        """The variable's text as it is, even if it is empty; `default` if it is not set.
+
+        Raises:
+            ConfigError: It has bytes that are not UTF-8, which no storage and no answer can take.
+        """
+        value = self._variables.get(name, default)
+        if _NO_TEXT.search(value):
+            raise ConfigError(f"{name} must be encoded as UTF-8")
+        return value
 
     def text(self, name: str, default: str) -> str:
-        """The variable's text, without the white space around it."""
+        """The variable's text, without the white space around it.
+
+        Raises:
+            ConfigError: It is not UTF-8.
+        """
         return self.exact(name, "").strip() or default
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:

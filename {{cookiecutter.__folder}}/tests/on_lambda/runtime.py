@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from {{ cookiecutter.package_name }} import __name__ as application
+
 PROJECT = Path(__file__).parents[2]
 REQUEST_ID = "11111111-2222-3333-4444-555555555555"
 # What the runtime has besides Python
@@ -209,7 +211,8 @@ def make_package(folder: Path) -> Package:
     shutil.copytree(
         PROJECT, project, ignore=shutil.ignore_patterns(".*", "build", "__pycache__"), symlinks=True
     )
-    (project / ".env").write_text("SECRET=of-nobody\n")
+    for beside in (".env", "server.pem", "token", f"{application}/.env.x", f"{application}/x.key"):
+        (project / beside).write_text("SECRET=of-nobody\n")
     settings = json.loads((project / "zappa_settings.json").read_text())
     version = settings["dev"]["runtime"].removeprefix("python")
     python = find_python(version)

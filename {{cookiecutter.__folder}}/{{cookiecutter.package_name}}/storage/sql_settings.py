@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import socket
 import sqlite3
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ _FORM = (
     "postgresql+psycopg://user:password@host/database or "
     "mysql+pymysql://user:password@host/database"
 )
+_LATIN_1 = re.compile("[\x00-\xff]*")  # as PyMySQL encodes passwords
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "postgres": "postgresql+psycopg",
@@ -188,6 +190,11 @@ def _checked_url(text: str) -> URL:
         raise ConfigError(f"{_FORM}; the name of the database is missing")
     if port is not None and not 1 <= port <= 65535:
         raise ConfigError(f"{_FORM}; the port is not from 1 to 65535")
+    if not wanted.startswith("sqlite") and "@" in f"{url.host}{url.database}":
+        # It is a part of the password, and the host and the database's name are shown.
+        raise ConfigError(f"{_FORM}; an @ in the password is written as %40")
+    if wanted.endswith("+pymysql") and not _LATIN_1.fullmatch(url.password or ""):
+        raise ConfigError(f"{_FORM}; the driver takes no such characters in a password")
     if wanted.startswith("sqlite") and (url.host or url.database == ":memory:"):
         raise ConfigError(f"{_FORM}; for a file in this folder it is sqlite:///file")
     if wanted.startswith("sqlite") and url.query:
