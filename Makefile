@@ -17,7 +17,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast faults fuzz bench bench-quick picture lint format lock release clean
+.PHONY: help setup demo test test-fast faults fuzz bench bench-quick picture lint format audit lock release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,9 @@ lint: setup ## check the style and types of the template's own Python
 format: setup ## format the template's own Python
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
+
+audit: setup ## look for known weaknesses in the template's own tools
+	@.venv/bin/uvx --quiet pip-audit@2.10.1 --disable-pip --require-hashes --requirement requirements.txt
 
 lock: setup ## write the newest versions that pyproject.toml allows into requirements.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
-from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004
+from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004, as is often written
 from redis.sentinel import Sentinel
 
 RETRIES = 3

@@ -166,14 +166,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not shutil.which("mount") or os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],  # noqa: S607
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
         capture_output=True,
         check=False,
     )
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount a disk")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)  # noqa: S607
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 def fill(client: httpx.Client) -> tuple[dict[str, object], httpx.Response]:

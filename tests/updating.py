@@ -460,7 +460,7 @@ class Reader:
         """Type blocks into one terminal, which ends at the first command that fails."""
         commands = "".join(blocks).replace(ADDRESS, f"file://{self.template}")
         return subprocess.run(
-            ["env", *unset_git(), "sh", "-e", "-c", commands],  # noqa: S607
+            ["env", *unset_git(), "sh", "-e", "-c", commands],
             cwd=folder,
             env=clean_environ(
                 {

@@ -10,7 +10,7 @@ for name in STAND_INS:
     sys.modules[name] = ModuleType(name)
     sys.modules[name].__dict__["Session"] = object
 
-from zappa.handler import LambdaHandler, lambda_handler  # noqa: E402
+from zappa.handler import LambdaHandler, lambda_handler  # noqa: E402, after the stand-ins
 
 for name in STAND_INS:
     del sys.modules[name]

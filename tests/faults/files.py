@@ -66,7 +66,7 @@ def small_disk() -> Iterator[Path]:
         yield folder
     finally:
         if folder.is_mount():
-            subprocess.run(["umount", str(folder)], check=True)  # noqa: S607, where it is differs
+            subprocess.run(["umount", str(folder)], check=True)
         shutil.rmtree(folder)
 
 

@@ -52,7 +52,7 @@ def run(command: list[str], environ: Mapping[str, str], processes: Processes) ->
     Returns:
         The exit status, as a shell has it.
     """
-    child = subprocess.Popen(command, env={**os.environ, **environ})  # noqa: S603
+    child = subprocess.Popen(command, env={**os.environ, **environ})  # noqa: S603, its caller's own
     processes.guard(child.pid)
 
     def pass_on(number: int, frame: FrameType | None) -> None:

@@ -74,7 +74,7 @@ def test_terminal_shows_a_bar_with_rate_and_time_left(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # click's bar reads the time by itself
-    now: Callable[[], float] = lambda: 1_000_000 + clock.now  # noqa: E731
+    now: Callable[[], float] = lambda: 1_000_000 + clock.now  # noqa: E731, short
     monkeypatch.setattr("time.time", now)
     stream = Terminal()
     with Progress("importing", 100, stream, clock) as progress:

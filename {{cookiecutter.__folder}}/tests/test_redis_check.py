@@ -17,8 +17,8 @@ from {{ cookiecutter.package_name }} import create_app
 from .tls_relay import TlsRelay
 from dev.cluster import Cluster
 
-PASSWORD = "secret-1"  # noqa: S105
-SENTINEL_PASSWORD = "secret-2"  # noqa: S105
+PASSWORD = "secret-1"
+SENTINEL_PASSWORD = "secret-2"
 
 
 def check(environ: dict[str, str]) -> tuple[int, list[str]]:

@@ -275,11 +275,11 @@ class Service:
 
     def _write(self, name: str, *instances: CustomerStorage) -> None:
         """Write customers whom no other thread writes: what was answered is there."""
-        customer_id = f"{name}{random.randrange(100)}"  # noqa: S311
+        customer_id = f"{name}{random.randrange(100)}"
         writer, reader = random.sample(instances, 2)
         before = self.expected.get(customer_id)
-        customer = Customer(customer_id, "Ada", str(random.random()))  # noqa: S311
-        match random.randrange(3):  # noqa: S311
+        customer = Customer(customer_id, "Ada", str(random.random()))
+        match random.randrange(3):
             case 0:
                 writer.set(customer)
             case 1:
@@ -295,7 +295,7 @@ class Service:
 
     def _write_the_same(self, instance: CustomerStorage) -> None:
         some = random.sample(range(20), 5)
-        instance.set_many([Customer(f"same{n}", "Ada", str(random.random())) for n in some])  # noqa: S311
+        instance.set_many([Customer(f"same{n}", "Ada", str(random.random())) for n in some])
         instance.delete_many([f"same{n}" for n in some[:1]])
 
     def _list(self, instance: CustomerStorage) -> None:
@@ -397,7 +397,7 @@ def test_command_that_is_stopped_goes_on_when_it_is_run_again(
         moved = 0
         for _ in range(3):
             command = start(cluster.environ)
-            enough: Any = moved + random.randint(1, 1000)  # noqa: S311
+            enough: Any = moved + random.randint(1, 1000)
             while (moved := int(master.exists(*names))) < enough and command.poll() is None:
                 time.sleep(0.005)
             command.send_signal(how)

@@ -33,10 +33,10 @@ from dev.ports import free_ports
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = (PROJECT / "docs" / "redis.md").read_text(encoding="utf-8")
-SERVERS_PASSWORD = "secret-of-the-servers"  # noqa: S105
-SENTINELS_PASSWORD = "secret-of-the-sentinels"  # noqa: S105
+SERVERS_PASSWORD = "secret-of-the-servers"
+SENTINELS_PASSWORD = "secret-of-the-sentinels"
 NO_RETRIES = {"RETRY_MAX_RETRIES": "0", "REDIS_WAIT_MS": "5000"}
-SERVICE_PASSWORD = "secret-of-the-service"  # noqa: S105
+SERVICE_PASSWORD = "secret-of-the-service"
 
 
 def blocks(heading: str, language: str = "console") -> list[str]:

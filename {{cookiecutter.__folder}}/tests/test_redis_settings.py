@@ -113,13 +113,13 @@ def test_password_is_taken_to_the_letter() -> None:
 
 
 def test_sentinels_do_not_get_the_servers_credentials() -> None:
-    found = settings(REDIS_USERNAME="service", REDIS_PASSWORD="secret")  # noqa: S106
+    found = settings(REDIS_USERNAME="service", REDIS_PASSWORD="secret")
     assert "password" not in found.sentinel_options
     assert "username" not in found.sentinel_options
 
 
 def test_secrets_are_not_shown() -> None:
-    found = settings(REDIS_PASSWORD="secret-1", REDIS_SENTINEL_PASSWORD="secret-2")  # noqa: S106
+    found = settings(REDIS_PASSWORD="secret-1", REDIS_SENTINEL_PASSWORD="secret-2")
     assert "secret" not in repr(found)
 
 

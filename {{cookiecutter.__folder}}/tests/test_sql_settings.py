@@ -11,7 +11,7 @@ from {{ cookiecutter.package_name }}.config import ConfigError
 from .backend import settings_of
 
 PROJECT = Path(__file__).parents[1]
-SECRET = "p4ss-word"  # noqa: S105, of no database
+SECRET = "p4ss-word"
 
 
 def test_default_is_a_sqlite_file_in_the_project() -> None:

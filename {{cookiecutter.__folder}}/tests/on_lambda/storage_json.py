@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-MOUNTED = Path("/dev/shm")  # noqa: S108, stands for EFS
+MOUNTED = Path("/dev/shm")
 
 
 @pytest.fixture

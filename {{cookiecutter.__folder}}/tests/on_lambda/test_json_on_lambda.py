@@ -7,7 +7,7 @@ import pytest
 from {{ cookiecutter.package_name }}.config import ConfigError
 from {{ cookiecutter.package_name }}.storage.json_on_lambda import check_path
 
-MOUNTS = {"/", "/tmp", "/var/task", "/mnt/efs"}  # noqa: S108
+MOUNTS = {"/", "/tmp", "/var/task", "/mnt/efs"}
 
 
 def check(path: str) -> None:
@@ -17,7 +17,7 @@ def check(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "customers.json", "/tmp/c.json", "/var/task/c.json", "/c.json"],  # noqa: S108
+    ["", "customers.json", "/tmp/c.json", "/var/task/c.json", "/c.json"],
 )
 def test_file_that_lambda_does_not_keep_is_refused(path: str) -> None:
     with pytest.raises(ConfigError, match=r"^DATA_PATH must be a path on a mounted file system"):

@@ -9,7 +9,7 @@ from ..config import ConfigError
 
 # The system and Lambda's own: read-only, or gone with the instance
 # (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html).
-_NOT_KEPT = {"/", "/opt", "/tmp", "/var/lang", "/var/runtime", "/var/task"}  # noqa: S108
+_NOT_KEPT = {"/", "/opt", "/tmp", "/var/lang", "/var/runtime", "/var/task"}  # noqa: S108, to be refused
 
 
 def check_path(
