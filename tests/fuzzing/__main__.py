@@ -15,15 +15,17 @@ from tests.faults.page import keep
 
 PLUGIN = Path(__file__).with_name("plugin")
 STORAGES = "storages, each beside a dict for up to 20 changes; cursors; bodies"
+FILE = "bytes of `customers.json`, and changes of it"
 # What the tests of a module are about.
 KINDS = {
+    "test_any_json_file": FILE,
+    "test_any_redis_value": "values and keys in Redis",
     "test_any_request": "requests: bodies, IDs, limits and cursors",
     "test_config": "values of environment variables",
     "test_fuzzed_answers": "answers to the template's questions",
-    "test_json_document": "bytes of `customers.json`, and changes of it",
+    "test_json_document": FILE,
     "test_openapi": "records, beside the API's description of them",
     "test_records": "exported files, whole and broken",
-    "test_redis_sentinel": "values in Redis that are no customers",
     "test_redis_two_prefixes": STORAGES,  # the tests of the contract once more
     "test_retry": "retries, by a clock that is no real one",
     "test_storage_contract": STORAGES,

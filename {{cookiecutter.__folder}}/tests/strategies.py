@@ -13,3 +13,13 @@ ids = st.text(
     max_size=5,
 )
 customers = st.builds(Customer, ids, texts, texts)
+
+
+def damaged(text: str) -> st.SearchStrategy[str]:
+    """A text with a piece of it exchanged for another."""
+
+    def damage(start: int, inserted: str, removed: int) -> str:
+        return text[:start] + inserted + text[start + removed :]
+
+    places = st.integers(0, len(text))
+    return st.builds(damage, places, st.text(encodable, max_size=3), st.integers(0, 40))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from .contract import JSON, STORED
 from .described import check_answer
-from .strategies import encodable, ids
+from .strategies import damaged, encodable, ids
 
 pytestmark = pytest.mark.any_storage
 
@@ -22,7 +22,8 @@ any_json = st.recursive(
     max_leaves=5,
 )
 almost = st.fixed_dictionaries(dict.fromkeys(STORED, st.text(encodable, max_size=300) | any_json))
-bodies = any_bytes | (any_json | almost).map(json.dumps).map(str.encode)
+records = (any_json | almost).map(json.dumps) | damaged(json.dumps(STORED))
+bodies = any_bytes | records.map(str.encode)
 limits = st.sampled_from(["1", "1000", "0", ""]) | st.text(encodable)
 any_ids = ids | st.text(encodable, min_size=1) | any_bytes
 

@@ -11,8 +11,6 @@ from itertools import chain
 
 import pytest
 import redis
-from hypothesis import given
-from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.customers import Customer
@@ -27,7 +25,6 @@ from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
 from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings
 
-from .strategies import encodable
 from dev.cluster import Cluster
 
 ADA = Customer("1", "Ada", "Lovelace")
@@ -130,16 +127,6 @@ def test_value_that_is_no_customer_is_left_alone(
     master.set("customer:7", value)
     assert_left_alone(storage, caplog, b"customer:7")
     assert master.get("customer:7") == (value if isinstance(value, bytes) else value.encode())
-
-
-@given(value=st.binary() | st.text(encodable).map(str.encode))
-def test_any_text_that_is_no_customer_is_left_alone(
-    storage: CustomerStorage, master: redis.Redis, value: bytes
-) -> None:
-    master.set("customer:7", value)
-    found = list(chain.from_iterable(storage.stream()))
-    assert found == ([] if storage.get("7") is None else [storage.get("7")])
-    assert master.get("customer:7") == value
 
 
 def test_add_many_replaces_text_that_is_no_customer_and_refuses_another_type(
