@@ -75,6 +75,18 @@ def test_answers_arrive_unchanged(bake: Bake) -> None:
     assert answers["author_name"] in bake.read("LICENSE")
 
 
+def test_each_file_that_the_threat_model_names_is_there(bake: Bake) -> None:
+    named = re.findall(r"`((?:tests|docs)/[\w./-]+)`", bake.read("SECURITY.md"))
+    assert len(named) >= 10
+    assert set(named) <= set(bake.files())
+
+
+def test_each_file_that_the_template_s_promises_name_is_there() -> None:
+    named = re.findall(r"`(tests/[\w./-]+)`", (TEMPLATE / "SECURITY.md").read_text())
+    assert named
+    assert [file for file in named if not (TEMPLATE / file).is_file()] == []
+
+
 def test_data_files_parse(bake: Bake) -> None:
     parsed = bake.data()
     assert parsed

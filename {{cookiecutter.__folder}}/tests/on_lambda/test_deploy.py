@@ -93,6 +93,14 @@ def test_stage_keeps_to_the_limits_and_holds_no_secret(name: str) -> None:
     assert [variable for variable in told if re.search("PASSWORD|URL|KEY", variable)] == []
 
 
+@pytest.mark.parametrize("name", ["dev", "staging", "production"])
+def test_stage_lets_everybody_in_only_where_the_gateway_decides(name: str) -> None:
+    values = Stage.load(name).values
+    decided_before = bool(values.get("iam_authorization") or values.get("authorizer"))
+    is_open = values["aws_environment_variables"].get("ALLOW_ANONYMOUS", "0") == "1"
+    assert decided_before or not is_open
+
+
 def test_function_may_do_nothing_that_the_policy_does_not_name() -> None:
     policy = json.loads((PROJECT / "zappa_policy.json").read_text())
     actions = [action for statement in policy["Statement"] for action in statement["Action"]]
