@@ -70,7 +70,7 @@ format: setup ## format the template's own Python
 	@.venv/bin/ruff format
 
 audit: setup ## look for known weaknesses in the template's own tools
-	@.venv/bin/uvx --quiet pip-audit@2.10.1 --disable-pip --require-hashes --requirement requirements.txt
+	@.venv/bin/uvx --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement requirements.txt
 
 lock: setup ## write the newest versions that pyproject.toml allows into requirements.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
