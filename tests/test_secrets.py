@@ -218,7 +218,6 @@ def test_server_that_refuses_the_password_is_told_and_the_password_is_not(
 IN_THE_FOLDER = (
     ".env",
     ".env.production",
-    "ca.pem",
     "customers.db",
     "customers.db-wal",
     "customers.json",
@@ -234,7 +233,7 @@ def planted(bake: Bake, tmp_path: Path) -> Bake:
     copy = bake.copy_to(tmp_path)
     for file in IN_THE_FOLDER:
         (copy.path / file).write_text(SECRET)
-    for file in (".env", "server.key", "server.pem"):
+    for file in (".env", "server.key"):
         (copy.path / copy.package / file).write_text(SECRET)
     return copy
 

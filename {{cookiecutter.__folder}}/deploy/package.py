@@ -29,7 +29,7 @@ _HANDLER_MODULES = (
     "wsgi.py",
 )
 # What of the application's own folders stays here: it may hold secrets, or is made anew.
-_NEVER = (".env*", "*.key", "*.pem", "__pycache__")
+_NEVER = (".env*", "*.key", "__pycache__")
 # What of a package only its tests, tools and compilers read.
 _NEEDLESS = (
     "*.dist-info/RECORD",
