@@ -65,12 +65,16 @@ class Storage:
         environ: The variables for a service that uses it.
         faults: How it is broken.
         wait_until_whole: Waits until the next fault may come.
+        writers: How many clients write.
+        readers: How many read single customers.
     """
 
     name: str
     environ: Mapping[str, str]
     faults: Sequence[Fault]
     wait_until_whole: Callable[[], None] = lambda: None
+    writers: int = 6
+    readers: int = 1
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
@@ -41,8 +42,9 @@ def json_on_efs(bake: Bake) -> Iterator[Storage]:
     """
     with small_disk() as folder:
         environ = {"DATA_PATH": str(folder / "customers.json"), "ATTRIBUTES_KEPT_SECONDS": "3"}
-        faults = [Fault("none: two machines on one EFS, for 5 s", partial(wait, 5))]
-        yield Storage("JSON file on EFS", environ, faults)
+        faults = [Fault("none: clients change between two machines, for 5 s", change_machines)]
+        # A machine that writes sees what is new, so that few see what is old where many write.
+        yield Storage("JSON file on EFS", environ, faults, writers=1, readers=8)
 
 
 @contextmanager
@@ -80,10 +82,14 @@ def folder_faults(folder: Path) -> list[Fault]:
     return found
 
 
-def wait(seconds: float, scene: Scene) -> None:
-    """Let clients go on."""
-    with for_seconds(seconds):
-        pass
+def change_machines(scene: Scene) -> None:
+    """Let clients talk to one instance, then to another one, and so on."""
+    until = time.monotonic() + 5
+    with scene.service.another() as other:
+        while time.monotonic() < until:
+            for instance in (other, scene.service):
+                scene.clients.move(instance.url)
+                scene.clients.wait_for_writes(20)
 
 
 def fill(folder: Path, scene: Scene) -> None:

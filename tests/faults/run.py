@@ -14,7 +14,6 @@ from tests.clients import Clients
 from .fault import Fault, Scene, Storage
 from .service import Service
 
-WRITERS = 6
 CUSTOMERS_OF_EACH = 30
 PAUSE_SECONDS = 0.001
 LISTING_PAUSE_SECONDS = 0.3
@@ -110,8 +109,8 @@ def run(
     with Service(bake, storage.environ) as service:
         clients = Clients(
             service.url,
-            writers=WRITERS,
-            readers=1,
+            writers=storage.writers,
+            readers=storage.readers,
             pause=PAUSE_SECONDS,
             listing_pause=LISTING_PAUSE_SECONDS,
             customers=CUSTOMERS_OF_EACH,
