@@ -19,6 +19,7 @@ from .bake import Bake, clean_environ, free_port, tool
 # Files are written by their permissions only, also where the tests run as root, as with cap_drop.
 POWERLESS = ("setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all")
 START_SECONDS = 60
+GRACE_SECONDS = 20  # compose.yaml's stop_grace_period
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -184,4 +185,4 @@ class Container:
     def stop(self) -> int:
         """Stop it as `docker stop` does; its exit status."""
         self.process.send_signal(signal.Signals[self.image.settings["STOPSIGNAL"]])
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=GRACE_SECONDS)

@@ -26,6 +26,7 @@ LAMBDA_CHANGES = {
     ".gitlab-ci.yml",
     "Makefile",
     "README.md",
+    "SECURITY.md",  # says who decides on Lambda
     "docs/sql.md",  # says how `zappa invoke` migrates
     "pyproject.toml",
     "run.py",
