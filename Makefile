@@ -79,5 +79,5 @@ release: setup ## check, commit and tag a release, as in: make release VERSION=0
 	@.venv/bin/python scripts/release.py "$(VERSION)"
 
 clean: ## delete what the other targets made
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
