@@ -197,7 +197,7 @@ def test_file_that_the_team_deleted_stays_away(json_project: Project) -> None:
 @pytest.fixture
 def reader(workshop: Workshop, tmp_path: Path) -> Reader:
     """Follows the page, whose releases are the template of today and the next one."""
-    return Reader.of("update.md", tmp_path / "reader", workshop, v0_1_0="main", v1_0_0="next")
+    return Reader.of("docs/update.md", tmp_path / "reader", workshop, v0_1_0="main", v1_0_0="next")
 
 
 @pytest.fixture
