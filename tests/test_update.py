@@ -95,7 +95,9 @@ def test_update_keeps_exactly_what_the_team_changed(
 def test_second_update_changes_nothing(released: Project) -> None:
     released.changed_by_team()
     released.update()
-    released.commit("Updated")
+    released.git("add", "--all")
+    # Right after a release there is nothing to update.
+    released.git("commit", "--quiet", "--allow-empty", "-m", "Updated")
     assert "already up to date" in released.update()
     assert released.git("status", "--porcelain") == ""
 
