@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from .bake import TEMPLATE
+from .bake import TEMPLATE, Bake
+from .conftest import COMBINATIONS, Render
 
 DOCS = TEMPLATE / "docs"
 FIGURE = re.compile(r"\d[\d,.]*(?:/s| s| ms| MB)(?!\w)")
@@ -17,3 +18,47 @@ def test_each_figure_of_a_page_was_measured(page: str) -> None:
     figures = FIGURE.findall((DOCS / page).read_text(encoding="utf-8"))
     assert figures
     assert [figure for figure in figures if figure not in FIGURE.findall(measured)] == []
+
+
+# The sections of the runbooks, and the renderings whose code says what they quote.
+RUNBOOKS = {
+    "Redis behind Sentinel": "redis",
+    "SQL": "sql",
+    "JSON file": "default",
+    "AWS Lambda": "json-lambda sql-lambda",
+}
+PLACEHOLDER = re.compile(r"\{[^{}]*\}|%[.\d]*[a-z]\b")
+ADJACENT_LITERALS = re.compile(r'"\s*\n\s*f?"')
+
+
+def said_by(bake: Bake) -> str:
+    """The code of a project, with `…` where a message has something of its own."""
+    code = "\n".join(bake.read(file) for file in bake.files() if file.endswith(".py"))
+    return PLACEHOLDER.sub("…", ADJACENT_LITERALS.sub("", code))
+
+
+@pytest.mark.parametrize("section", RUNBOOKS)
+def test_each_message_of_the_runbooks_is_in_the_code(render: Render, section: str) -> None:
+    text = (DOCS / "runbooks.md").read_text(encoding="utf-8")
+    (table,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    seen = [row.split(" | ")[0] for row in table.splitlines() if row.startswith("| ")][1:]
+    messages = [message for cell in seen for message in re.findall("`([^`]+)`", cell)]
+    assert len(messages) >= 7
+    names = RUNBOOKS[section].split()
+    code = "\n".join(said_by(render(name, COMBINATIONS[name])) for name in names)
+    parts = {part.strip() for message in messages for part in message.split("…")}
+    assert [part for part in parts if part not in code] == []
+
+
+def test_the_runbooks_have_no_other_table() -> None:
+    text = (DOCS / "runbooks.md").read_text(encoding="utf-8")
+    assert text.count("\n| seen |") == len(RUNBOOKS) == len(re.findall("^## ", text, re.MULTILINE))
+
+
+def test_commands_of_the_page_on_lambda_are_those_of_the_project(render: Render) -> None:
+    page = (DOCS / "lambda.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    commands = "".join(blocks).replace("production", "dev").splitlines()
+    assert len(commands) >= 7
+    of_the_project = render("sql-lambda", COMBINATIONS["sql-lambda"]).read("docs/lambda.md")
+    assert [command for command in commands if command not in of_the_project] == []
