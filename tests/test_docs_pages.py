@@ -1,10 +1,11 @@
 """What the pages in docs/ quote of the measurements, and of the projects, is really there."""
 
 import re
+from pathlib import PurePosixPath
 
 import pytest
 
-from .bake import TEMPLATE, Bake
+from .bake import TEMPLATE, Bake, run_in
 from .conftest import COMBINATIONS, Render
 
 DOCS = TEMPLATE / "docs"
@@ -62,3 +63,41 @@ def test_commands_of_the_page_on_lambda_are_those_of_the_project(render: Render)
     assert len(commands) >= 7
     of_the_project = render("sql-lambda", COMBINATIONS["sql-lambda"]).read("docs/lambda.md")
     assert [command for command in commands if command not in of_the_project] == []
+
+
+def paths_named(section: str) -> list[str]:
+    """The paths in the first column of a table of the page on how the template is built."""
+    text = (DOCS / "built.md").read_text(encoding="utf-8")
+    (table,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    rows = [row.split(" | ")[0] for row in table.splitlines() if row.startswith("| `")]
+    assert rows
+    return [path for row in rows for path in re.findall(r"`([\w{}<>./-]+)`", row)]
+
+
+def test_the_table_of_the_template_names_everything_at_its_top() -> None:
+    named = paths_named("The house: the template")
+    assert [path for path in named if not (TEMPLATE / path).exists()] == []
+    done = run_in(TEMPLATE, "git", "ls-files")
+    there = {file.partition("/")[0] for file in done.stdout.splitlines()}
+    assert there == {path.partition("/")[0] for path in named}
+
+
+def test_the_table_of_a_project_names_what_projects_have(render: Render) -> None:
+    named = paths_named("The house: a project")
+    files = {
+        re.sub(rf"^{bake.package}/", "<package>/", file)
+        for bake in (render(name, answers) for name, answers in COMBINATIONS.items())
+        for file in bake.files()
+    }
+    folders = {f"{parent}/" for file in files for parent in PurePosixPath(file).parents}
+    assert [path for path in named if path not in files | folders] == []
+    modules = {file for file in files if re.fullmatch(r"<package>/\w+\.py", file)}
+    assert modules <= set(named)
+
+
+def test_the_rows_of_the_page_are_those_of_the_hook() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "built.md").read_text(), re.DOTALL)
+    hook = (TEMPLATE / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    rows = block.splitlines()
+    assert len(rows) >= 4
+    assert [row for row in rows if f"\n    {row}\n" not in hook] == []
