@@ -39,26 +39,33 @@ class LinksOutOfTheSite(SphinxTransform):
     def apply(self, **_: Any) -> None:
         """Replace such links of a page."""
         template = Path(self.env.srcdir).parent
+        page = Path(self.env.doc2path(self.env.docname))
+        # The links of an included file start where that file is.
+        start = template if self.env.docname in INCLUDED.values() else page.parent
         for link in list(self._links()):
-            file = Path(os.path.normpath(self._folder() / link["reftarget"]))
-            if isinstance(link, pending_xref):  # a page, whose ending MyST takes away
-                file = file.with_name(f"{file.name}.md")
-            if file.is_relative_to(self.env.srcdir) or not file.is_file():
-                continue
-            name = file.relative_to(template).as_posix()
-            if name in INCLUDED:
-                link["reftarget"] = INCLUDED[name]
-                continue
-            fragment = f"#{link['reftargetid']}" if link.get("reftargetid") else ""
-            address = FILES + quote(name) + fragment
-            link.replace_self(nodes.reference("", "", *link.children, refuri=address))
-
-    def _folder(self) -> Path:
-        return Path(self.env.doc2path(self.env.docname)).parent
+            target, fragment = _target(link)
+            file = Path(os.path.normpath(start / target))
+            if file.is_file() and not file.is_relative_to(self.env.srcdir):
+                self._lead_to(link, file.relative_to(template).as_posix(), fragment)
 
     def _links(self) -> Iterator[nodes.Element]:
         for kind in (pending_xref, download_reference):
             yield from (link for link in self.document.findall(kind) if link["reftype"] == "myst")
+
+    def _lead_to(self, link: nodes.Element, name: str, fragment: str) -> None:
+        if name in INCLUDED:
+            link["reftarget"] = INCLUDED[name]
+        else:
+            address = f"{FILES}{quote(name)}{fragment and '#'}{fragment}"
+            link.replace_self(nodes.reference("", "", *link.children, refuri=address))
+
+
+def _target(link: nodes.Element) -> tuple[str, str]:
+    """The path and the fragment that a link names."""
+    if link["refdomain"] == "doc":  # MyST has found a page, and taken its ending away
+        return f"{link['reftarget']}.md", link["reftargetid"] or ""
+    path, _, fragment = link["reftarget"].partition("#")
+    return path, fragment
 
 
 def setup(app: Sphinx) -> None:
