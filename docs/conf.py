@@ -22,6 +22,7 @@ myst_heading_anchors = 4
 
 html_theme = "furo"
 html_title = project
+html_favicon = "icon.svg"
 html_copy_source = False
 html_show_copyright = False
 html_use_index = False

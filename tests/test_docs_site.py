@@ -2,8 +2,11 @@
 
 import functools
 import http.server
+import re
+import shutil
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -12,7 +15,7 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, expect
 
-from .bake import TEMPLATE, run_in
+from .bake import TEMPLATE, run_in, tool
 
 pytestmark = pytest.mark.slow
 
@@ -162,3 +165,46 @@ def test_no_page_is_wider_than_the_window(browser: Browser, address: str, size: 
         page.goto(f"{address}{name}.html")
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width, name
     page.close()
+
+
+@pytest.fixture
+def sphinx(tmp_path: Path) -> Callable[[str, str], subprocess.CompletedProcess[str]]:
+    """Builds a small site, by the settings of the real one, of a page and a changelog."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ("conf.py", "changelog.md", "icon.svg"):
+        shutil.copy(TEMPLATE / "docs" / name, docs)
+    (tmp_path / "a file {{x}}.md").write_text("# A file\n")
+
+    def build(page: str, changelog: str) -> subprocess.CompletedProcess[str]:
+        (docs / "index.md").write_text(f"# Page\n\n{page}\n\n```{{toctree}}\nchangelog\n```\n")
+        (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{changelog}\n\n## News\n")
+        return run_in(tmp_path, tool("sphinx-build"), "-q", "-W", "-n", "docs", "site")
+
+    return build
+
+
+def test_links_out_of_the_folder_keep_their_fragments(
+    sphinx: Callable[[str, str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    name = "a%20file%20%7B%7Bx%7D%7D.md"
+    done = sphinx(
+        f"[1](../{name}#b) [2](../CHANGELOG.md#news)",
+        f"[1]({name}#b) [2](docs/index.md#page)",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    page, changelog = (
+        re.findall(r'class="[^"]*reference[^"]*" href="([^"]+)"><span[^>]*>\d<', file.read_text())
+        for file in (tmp_path / "site" / "index.html", tmp_path / "site" / "changelog.html")
+    )
+    assert page == [f"{ON_GITHUB}{name}#b", "changelog.html#news"]
+    assert changelog == [f"{ON_GITHUB}{name}#b", "index.html#page"]
+
+
+@pytest.mark.parametrize(
+    "page", ["[1](../nothing.md)", "[1](changelog.md#nothing)", "![1](no.svg)"]
+)
+def test_a_link_to_nothing_is_an_error(
+    sphinx: Callable[[str, str], subprocess.CompletedProcess[str]], page: str
+) -> None:
+    assert sphinx(page, "").returncode == 1
