@@ -105,7 +105,7 @@ def test_the_search_finds_a_word(browser: Browser, address: str) -> None:
     page.get_by_placeholder("Search").fill("PgBouncer")
     page.get_by_placeholder("Search").press("Enter")
     results = page.locator("#search-results li a")
-    expect(results.first).to_be_visible()
+    expect(results.first).to_be_visible(timeout=30_000)
     names = {urlsplit(str(link.get_attribute("href"))).path for link in results.all()}
     assert "performance.html" in names
     page.close()
