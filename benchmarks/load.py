@@ -1,5 +1,6 @@
 """Services under load: the rendered one, a naive one and the limit, by turns on the same server."""
 
+import json
 import os
 import re
 import shutil
@@ -151,3 +152,40 @@ def serve_other(
     path = f"{bake.path / '.venv/bin'}:{os.environ['PATH']}"
     environ = clean_environ({**environ, "PATH": path})
     return serve(["sh", "-c", script], bake.path, environ)
+
+
+def customers(count: int) -> dict[str, dict[str, str]]:
+    """Customers, by their IDs."""
+    return {
+        f"{n:06}": {"customerID": f"{n:06}", "firstName": "Ada", "lastName": f"Lovelace {n}"}
+        for n in range(count)
+    }
+
+
+def fill(bake: Bake, environ: Mapping[str, str], count: int, folder: Path) -> None:
+    """Put customers into the storage of a rendered project."""
+    file = folder / f"{count}.json"
+    file.write_text(json.dumps(customers(count)))
+    command = (".venv/bin/flask", "customers", "import", "--on-conflict", "overwrite", str(file))
+    done = bake.run(*command, environ={"FLASK_APP": "run", **environ})
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+
+
+def printed_by(python: str, code: str, *arguments: str, folder: Path = TEMPLATE) -> str:
+    """What code prints, in a process of its own.
+
+    Args:
+        python: Which Python runs it.
+        code: The code.
+        arguments: Its arguments.
+        folder: Where it runs.
+    """
+    return subprocess.run(
+        [python, "-c", code, *arguments],
+        cwd=folder,
+        env=clean_environ({"APP_ENV": "production", "ALLOW_ANONYMOUS": "1"}),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
