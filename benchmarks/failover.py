@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.failover_picture import Moment, Panel, draw
 from benchmarks.load import render, serve_other
-from tests.bake import TEMPLATE, Bake, Server
+from tests.bake import TEMPLATE, Bake
 from tests.clients import Clients
 from tests.failovers import (
     SERVERS,
@@ -26,6 +26,7 @@ from tests.failovers import (
     fill,
     killed,
 )
+from tests.servers import Server
 
 PICTURE = TEMPLATE / "docs" / "failover.svg"
 WORKERS = "2"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bake import TEMPLATE, Bake, Server, clean_environ, serve
+from tests.bake import TEMPLATE, Bake, clean_environ
+from tests.servers import Server, serve
 
 KEY = "a-key-of-the-benchmark"
 HERE = TEMPLATE / "benchmarks"

@@ -23,9 +23,10 @@ from benchmarks.load import (
     warm_up,
 )
 from benchmarks.table import Plan, Report, Row, Target
-from tests.bake import Bake, Server
+from tests.bake import Bake
 from tests.databases import databases_of
 from tests.failovers import SERVERS, Cluster, cluster_of
+from tests.servers import Server
 
 
 def measure_json(report: Report, folder: Path) -> Bake:

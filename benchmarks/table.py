@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from benchmarks.load import Load, Sample, by_turns
-from tests.bake import Server
+from tests.servers import Server
 
 HEAD = (
     "| what | naive | this template | limit | target | reached | |\n|---|---|---|---|---|---|---|"

@@ -119,28 +119,12 @@ def _no_function_urls(*_: object) -> tuple[int, dict[str, str], str]:
 
 def _run_in(bake: Bake, folder: Path) -> Any:
     def run(self: Any, event: Any = None) -> tuple[str, bool, str]:
-        task = folder / self.code_sha_256.replace("/", "_")
-        if not task.exists():
-            with zipfile.ZipFile(BytesIO(self.code_bytes)) as archive:
-                archive.extractall(task)
-            offered = folder / "offered"
-            if not offered.exists():
-                code = "from tests.on_lambda.runtime import *; offer(Path(sys.argv[1]))"
-                bake_run = bake.run(bake.python, "-c", code, str(offered))
-                assert bake_run.returncode == 0, bake_run.stderr
+        task = _unpacked(bake, folder, self)
         code = "from tests.on_lambda.runtime import *; print(RUNTIME)"
         runtime = bake.run(bake.python, "-c", code).stdout
+        python = python_of(bake, self.run_time)
         done = subprocess.run(
-            [
-                python_of(bake, self.run_time),
-                "-I",
-                "-S",
-                "-c",
-                runtime,
-                task,
-                folder / "offered",
-                self.handler,
-            ],
+            [python, "-I", "-S", "-c", runtime, task, folder / "offered", self.handler],
             cwd=task,
             env={
                 "AWS_LAMBDA_FUNCTION_NAME": self.function_name,
@@ -164,6 +148,20 @@ def _run_in(bake: Bake, folder: Path) -> Any:
         return json.dumps(answer), True, f"{done.stderr}{line}\n"
 
     return run
+
+
+def _unpacked(bake: Bake, folder: Path, function: Any) -> Path:
+    """Where a function's package is unpacked, beside what Lambda offers to it."""
+    task: Path = folder / function.code_sha_256.replace("/", "_")
+    if not task.exists():
+        with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
+            archive.extractall(task)
+        offered = folder / "offered"
+        if not offered.exists():
+            code = "from tests.on_lambda.runtime import *; offer(Path(sys.argv[1]))"
+            done = bake.run(bake.python, "-c", code, str(offered))
+            assert done.returncode == 0, done.stderr
+    return task
 
 
 _packages: dict[str, bytes] = {}

@@ -11,9 +11,9 @@ from http.client import HTTPConnection
 from typing import Self
 
 from .answers import Answer, ok
-from .bake import PATIENCE_SECONDS, wait_until
 from .client_steps import Steps
 from .ledger import Ledger
+from .servers import PATIENCE_SECONDS, wait_until
 
 
 class Clients:

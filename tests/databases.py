@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .bake import Bake, clean_environ, family_of
+from .bake import Bake, clean_environ
+from .servers import family_of
 
 SERVERS = {"postgresql": "dev.postgresql:PostgreSQL", "mariadb": "tests.mariadb:MariaDB"}
 

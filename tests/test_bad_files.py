@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .bake import Bake, Server, clean_environ, serve
+from .bake import Bake, clean_environ
+from .servers import Server, serve
 
 pytestmark = [
     pytest.mark.slow,

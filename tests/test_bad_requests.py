@@ -11,7 +11,8 @@ from http.client import HTTPConnection
 import httpx
 import pytest
 
-from .bake import Bake, Server
+from .bake import Bake
+from .servers import Server
 
 pytestmark = pytest.mark.slow
 

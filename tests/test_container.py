@@ -10,9 +10,10 @@ import httpx
 import pytest
 import yaml
 
-from .bake import Bake, tool, wait_until_gone
+from .bake import Bake, tool
 from .conftest import BACKENDS
 from .images import Image, instructions
+from .servers import wait_until_gone
 
 KEY = "a-key-of-the-tests"
 ADA = {"customerID": "7", "firstName": "Ada", "lastName": "Lovelace"}

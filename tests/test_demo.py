@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from .bake import TEMPLATE, clean_environ, run_in, serve, wait_until_gone
+from .bake import TEMPLATE, clean_environ, run_in
+from .servers import serve, wait_until_gone
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from .bake import Bake, Server
+from .bake import Bake
 from .browser import launch
+from .servers import Server
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .bake import Bake, Server
+from .bake import Bake
 from .clients import Clients
 from .failovers import (
     DOWN_AFTER_SECONDS,
@@ -22,6 +22,7 @@ from .failovers import (
     frozen,
     killed,
 )
+from .servers import Server
 
 pytestmark = pytest.mark.slow
 

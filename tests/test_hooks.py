@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from .bake import TEMPLATE, Bake, clean_environ, serve
+from .bake import TEMPLATE, Bake, clean_environ
 from .conftest import OPTIONS, Render
+from .servers import serve
 
 POST_GEN = TEMPLATE / "hooks" / "post_gen_project.py"
 HOOKS = sorted((TEMPLATE / "hooks").glob("*.py"))

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 from filelock import FileLock
 
-from .bake import TEMPLATE, Bake, clean_environ, serve, tool
+from .bake import TEMPLATE, Bake, clean_environ, tool
 from .conftest import COMBINATIONS, OPTIONS, Render
+from .servers import serve
 
 
 class Case(NamedTuple):

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 import httpx
 import pytest
 
-from .bake import Bake, free_port
+from .bake import Bake
+from .servers import free_port
 
 SECRET = "pl4nted"  # noqa: S105, a part of every secret here
 KEY = f"{SECRET}-0123456789"

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from .bake import Bake, Server, wait_until_gone
+from .bake import Bake
 from .conftest import NewStorage
+from .servers import Server, wait_until_gone
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .bake import Bake, wait_until
+from .bake import Bake
 from .clients import Clients
 from .databases import (
     SERVERS,
@@ -18,6 +18,7 @@ from .databases import (
     migrate_at_once,
     migrators,
 )
+from .servers import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from .bake import Bake, Server, clean_environ, serve
+from .bake import Bake, clean_environ
+from .servers import Server, serve
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.bake import Bake, wait_until
+from tests.bake import Bake
 from tests.databases import Databases, databases_of
+from tests.servers import wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .migrations import migration_fault, upgrade

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.answers import customer_of
-from tests.bake import Bake, wait_until
+from tests.bake import Bake
+from tests.servers import wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .migrations import migration_fault, upgrade

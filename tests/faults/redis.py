@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from tests.bake import Bake, wait_until
+from tests.bake import Bake
 from tests.failovers import (
     SERVERS,
     Cluster,
@@ -15,6 +15,7 @@ from tests.failovers import (
     killed,
     patient_client,
 )
+from tests.servers import wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .network import Network
