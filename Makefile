@@ -80,7 +80,7 @@ audit: setup ## look for known weaknesses in the template's own tools
 lock: setup ## write the newest versions that pyproject.toml allows into requirements.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
 
-release: setup ## check, commit and tag a release, as in: make release VERSION=0.2.0
+release: setup ## check, commit and tag a release, as in: make release VERSION=1.2.3
 	@.venv/bin/python scripts/release.py "$(VERSION)"
 
 clean: ## delete what the other targets made

@@ -19,6 +19,7 @@ project = "cookiecutter-flask-store"
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 4
+myst_enable_extensions = ["tasklist"]
 
 html_theme = "furo"
 html_title = project

@@ -71,6 +71,29 @@ def test_each_tag_is_where_its_release_came_into_the_changelog() -> None:
             assert git(TEMPLATE, "rev-parse", f"v{version}^{{commit}}") == commit
 
 
+def test_releases_that_pages_name_are_made_or_are_the_next_one() -> None:
+    (_, unreleased), *releases = sections()
+    made = [heading.partition(" ")[0] for heading, _ in releases]
+    pages = [*TEMPLATE.glob("*.md"), *TEMPLATE.glob("docs/*.md")]
+    named = {
+        version
+        for page in pages
+        for version in re.findall(
+            r"(?:--checkout v|of release )(\d+\.\d+\.\d+)", page.read_text(encoding="utf-8")
+        )
+    }
+    assert made[-1] in named
+    following = named.difference(made)
+    # While a release is checked, nothing stands under Unreleased: then it must be the one named.
+    assert len(following) <= (1 if unreleased.strip() else 0), following
+    assert all(parts(version) > parts(made[0]) for version in following)
+
+
+def parts(version: str) -> list[int]:
+    """A version's numbers, which compare as versions do."""
+    return [int(part) for part in version.split(".")]
+
+
 def test_links_of_the_pages_lead_somewhere() -> None:
     pages = list((TEMPLATE / "docs").glob("*.md"))
     assert pages
@@ -100,10 +123,10 @@ class Repository:
         return git(self.path, *arguments, environ=IDENTITY)
 
     def release(
-        self, version: str, check: str = "true", date: str = "2026-03-04"
+        self, version: str, *more: str, check: str = "true"
     ) -> subprocess.CompletedProcess[str]:
         """Run the script."""
-        options = ["--date", date, "--check", check]
+        options = ["--date", "2026-03-04", "--check", check, *more]
         script = str(TEMPLATE / "scripts" / "release.py")
         return run_in(self.path, sys.executable, script, version, *options, environ=IDENTITY)
 
@@ -129,13 +152,14 @@ def repository(tmp_path: Path) -> Repository:
     repository.git("init", "--quiet", "--initial-branch=main")
     repository.git("add", "--all")
     repository.git("commit", "--quiet", "-m", "A template")
+    repository.git("tag", "v0.9.0")
     return repository
 
 
 def test_release_is_dated_committed_and_tagged(repository: Repository) -> None:
     done = repository.release("0.10.0")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "released; now: git push --atomic origin main v0.10.0\n"
+    assert done.stdout == "released; now: git push --atomic --follow-tags origin main\n"
     assert repository.read("CHANGELOG.md") == CHANGELOG.replace(
         "## Unreleased\n", "## Unreleased\n\n## 0.10.0 - 2026-03-04\n"
     )
@@ -162,6 +186,22 @@ def test_check_sees_the_release_and_undoes_it_when_it_fails(repository: Reposito
     assert repository.state() == before
 
 
+def test_notes_are_printed_with_whole_lines_and_links_for_github(repository: Repository) -> None:
+    (repository.path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n\n## 1.0.0 - 2026-03-04\n\n### By hand\n\n"
+        "- Read [the\n  page](docs/page.md).\n- Rest.\n\n## 0.9.0 - 2026-01-02\n\nThe first one.\n"
+    )
+    done = repository.release("1.0.0", "--notes")
+    assert done.returncode == 0, done.stderr
+    address = "https://github.com/ORG/cookiecutter-flask-store/blob/v1.0.0"
+    assert done.stdout == f"### By hand\n\n- Read [the page]({address}/docs/page.md).\n- Rest.\n"
+
+
+def test_notes_of_no_release_are_refused(repository: Repository) -> None:
+    done = repository.release("1.0.0", "--notes")
+    assert (done.returncode, done.stderr) == (1, "CHANGELOG.md has no release 1.0.0\n")
+
+
 @pytest.mark.parametrize(
     "version", ["", "1", "1.0", "v1.0.0", "1.0.0rc1", "01.0.0", "1.0.0 ", "1.0.0.0", "¹.0.0"]
 )
@@ -179,6 +219,11 @@ def test_version_that_is_not_above_the_last_one_is_refused(
 def test_version_whose_tag_exists_is_refused(repository: Repository) -> None:
     repository.git("tag", "v1.0.0")
     refused(repository, "the tag v1.0.0 exists")
+
+
+def test_release_is_refused_while_an_earlier_one_has_no_tag(repository: Repository) -> None:
+    repository.git("tag", "--delete", "v0.9.0")
+    refused(repository, "0.9.0 has no tag")
 
 
 def test_release_beside_main_is_refused(repository: Repository) -> None:

@@ -81,10 +81,11 @@ def test_each_file_that_the_threat_model_names_is_there(bake: Bake) -> None:
     assert set(named) <= set(bake.files())
 
 
-def test_each_file_that_the_template_s_promises_name_is_there() -> None:
-    named = re.findall(r"`(tests/[\w./-]+)`", (TEMPLATE / "SECURITY.md").read_text())
+@pytest.mark.parametrize("page", ["SECURITY.md", "CONTRIBUTING.md"])
+def test_each_file_of_the_tests_that_a_page_names_is_there(page: str) -> None:
+    named = re.findall(r"`(tests/[\w./-]+)`", (TEMPLATE / page).read_text())
     assert named
-    assert [file for file in named if not (TEMPLATE / file).is_file()] == []
+    assert [file for file in named if not (TEMPLATE / file).exists()] == []
 
 
 def test_data_files_parse(bake: Bake) -> None:

@@ -176,7 +176,7 @@ def test_what_the_team_made_for_the_old_storage_stays(workshop: Workshop, tmp_pa
 @pytest.fixture
 def reader(workshop: Workshop, tmp_path: Path) -> Reader:
     """Follows the page, whose release is the template of today."""
-    return Reader.of("switch.md", tmp_path / "reader", workshop, v0_2_0="main")
+    return Reader.of("docs/switch.md", tmp_path / "reader", workshop, v1_0_0="main")
 
 
 def test_page_followed_by_a_project_without_cruft(

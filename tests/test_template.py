@@ -45,7 +45,10 @@ def test_readme_counts_the_hostile_answers_right() -> None:
     assert f"a table of {len(CASES)}," in README
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "CONTRIBUTING.md", "docs/releasing.md", ".github/PULL_REQUEST_TEMPLATE.md"],
+)
 def test_make_targets_that_a_document_names_exist(document: str) -> None:
     text = (TEMPLATE / document).read_text(encoding="utf-8")
     of_a_project = {"deploy", "package", "run"}

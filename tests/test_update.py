@@ -95,7 +95,9 @@ def test_update_keeps_exactly_what_the_team_changed(
 def test_second_update_changes_nothing(released: Project) -> None:
     released.changed_by_team()
     released.update()
-    released.commit("Updated")
+    released.git("add", "--all")
+    # Right after a release there is nothing to update.
+    released.git("commit", "--quiet", "--allow-empty", "-m", "Updated")
     assert "already up to date" in released.update()
     assert released.git("status", "--porcelain") == ""
 
@@ -197,7 +199,7 @@ def test_file_that_the_team_deleted_stays_away(json_project: Project) -> None:
 @pytest.fixture
 def reader(workshop: Workshop, tmp_path: Path) -> Reader:
     """Follows the page, whose releases are the template of today and the next one."""
-    return Reader.of("update.md", tmp_path / "reader", workshop, v0_1_0="main", v0_2_0="next")
+    return Reader.of("docs/update.md", tmp_path / "reader", workshop, v0_1_0="main", v1_0_0="next")
 
 
 @pytest.fixture
@@ -215,7 +217,7 @@ def test_page_followed_from_making_a_project_to_its_update(
     reader.follow(reader.folder, *reader.blocks("Make a project that can be updated"))
     project = Project(reader.folder / "customer-api", workshop)
     project.changed_by_team()
-    reader.git("reset", "--quiet", "--hard", "v0.2.0")
+    reader.git("reset", "--quiet", "--hard", "v1.0.0")
     update, commit = reader.blocks("Update")
     status = reader.follow(project.path, update).partition("Good work!")[2]
     assert re.findall("^(.). ", status, re.MULTILINE) != []
@@ -248,7 +250,7 @@ def test_page_followed_by_a_project_without_cruft(
 
     reader.follow(project.path, link)
     assert project.files() == following.files()
-    assert "already up to date" in project.update("--checkout", "v0.2.0")
+    assert "already up to date" in project.update("--checkout", "v1.0.0")
 
 
 def test_page_followed_when_there_is_a_rej_file(reader: Reader, workshop: Workshop) -> None:
@@ -261,7 +263,7 @@ def test_page_followed_when_there_is_a_rej_file(reader: Reader, workshop: Worksh
     deleted = project.path / "tests" / "test_retry.py"
     append_to(deleted, "\nBY_THE_TEAM = 1\n")
     project.commit("A constant")
-    reader.git("reset", "--quiet", "--hard", "v0.2.0")
+    reader.git("reset", "--quiet", "--hard", "v1.0.0")
 
     assert "?? Makefile.rej\n" in reader.follow(project.path, reader.blocks("Update")[0])
     reader.follow(project.path, *reader.blocks("If there is a `.rej` file"))
@@ -280,7 +282,7 @@ def test_page_followed_when_there_is_a_rej_file(reader: Reader, workshop: Worksh
     project.commit("Updated")
 
     reader.follow(project.path, skip)
-    assert project.state["commit"] == reader.git("rev-parse", "v0.2.0")
+    assert project.state["commit"] == reader.git("rev-parse", "v1.0.0")
     assert "already up to date" in project.update()
 
 

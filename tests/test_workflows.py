@@ -247,6 +247,16 @@ def test_workflows_fit_their_schema(repository: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_issue_forms_fit_their_schemas() -> None:
+    forms = sorted((TEMPLATE / ".github" / "ISSUE_TEMPLATE").iterdir())
+    assert [form.name for form in forms] == ["bug.yml", "config.yml", "feature.yml"]
+    for form in forms:
+        kind = "config" if form.name == "config.yml" else "forms"
+        schema = ("--builtin-schema", f"vendor.github-issue-{kind}")
+        done = run_in(TEMPLATE, tool("check-jsonschema"), *schema, str(form))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_dependabot_has_an_entry_for_each_kind_of_version(render: Render) -> None:
     for name in answering("github"):
         bake = render(name, COMBINATIONS[name])

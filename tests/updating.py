@@ -411,12 +411,12 @@ class Reader:
         """Prepare a folder.
 
         Args:
-            page: The name of the page in `docs/`.
+            page: The page, from the template's folder.
             folder: Where the reader works.
             workshop: Where the template is from.
             tags: What the releases on the page are in the clone, as in `v0_1_0="main"`.
         """
-        reader = cls(TEMPLATE / "docs" / page, folder, workshop)
+        reader = cls(TEMPLATE / page, folder, workshop)
         folder.mkdir(exist_ok=True)
         (folder / "git").mkdir()
         workshop.git("clone", "--quiet", ".", str(reader.template))

@@ -1,0 +1,74 @@
+"""A developer who follows a page literally: adds its lines, writes its files, runs its commands."""
+
+import re
+from pathlib import Path
+
+# In the order of a page: a file to write or to change, or a block about it.
+STEP = re.compile(
+    r"`(?P<file>(?!/)[\w{}./-]*[./][\w{}-]+)`|^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S
+)
+
+
+class Developer:
+    """Someone who follows a page in a folder.
+
+    A block of a diff is about the file that was named last, as is one in another language, which is
+    the whole of a new file. The commands of a console are run.
+
+    Attributes:
+        folder: Where the page is followed.
+    """
+
+    def __init__(self, folder: Path, page: str) -> None:
+        """Take a page by its path in the folder."""
+        self.folder = folder
+        self._page = page
+
+    def follow(self, section: str) -> int:
+        """Do what a section says, which states how many lines it adds; how many they were."""
+        page = (self.folder / self._page).read_text(encoding="utf-8")
+        (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+        file = ""
+        lines = 0
+        for step in STEP.finditer(text):
+            if step["file"]:
+                file = step["file"]
+            else:
+                lines += self.do(step["kind"], file, step["text"])
+        assert [int(stated) for stated in re.findall(r"(\d+) lines", text)] == [lines] * bool(lines)
+        return lines
+
+    def do(self, kind: str, file: str, text: str) -> int:
+        """Do what a block says; how many lines it adds.
+
+        Args:
+            kind: The language of the block.
+            file: The file that it is about.
+            text: The block.
+        """
+        if kind == "console":
+            for command in text.splitlines():
+                self.run(command)
+            return 0
+        return self._change(file, text.splitlines()) if kind == "diff" else self._write(file, text)
+
+    def run(self, command: str) -> None:
+        """Run a command, which must succeed."""
+        raise NotImplementedError
+
+    def _write(self, file: str, text: str) -> int:
+        path = self.folder / file
+        assert not path.exists(), file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return len(text.splitlines())
+
+    def _change(self, file: str, lines: list[str]) -> int:
+        """Put the lines with a plus into the file, where the page shows them; how many they are."""
+        path = self.folder / file
+        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+        text = path.read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"{file}: {before}"
+        path.write_text(text.replace(before, after), encoding="utf-8")
+        return sum(line.startswith("+") for line in lines)
