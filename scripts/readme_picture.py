@@ -197,9 +197,10 @@ STYLE = """
     }
     .a { animation-duration: %ss; animation-iteration-count: infinite;
       animation-timing-function: step-end }
-    .typing { opacity: 0 }
+    .typing { visibility: hidden }
     @media (prefers-reduced-motion: reduce) { .a { animation: none !important } }
 """
+HIDDEN, SHOWN = "visibility:hidden", "visibility:visible"
 TITLE = "A terminal: the template is rendered, and the project is tested, run, and asked by curl"
 
 
@@ -234,41 +235,28 @@ class Drawing:
         screen = self.session.screens[pane]
         lines = screen.lines if screen.lines[-1] else screen.lines[:-1]
         scroll = list(scrolled(lines, heights))
-        frames = [(at, f"transform:translateY({-LINE * rows}px)") for at, rows in scroll]
-        kind = self.animate(f"pane{pane}", frames)
-        self.parts.append(f'<g id="terminal-{pane + 1}" class="{kind}" style="{frames[-1][1]}">')
+        moves = [(at, f"transform:translateY({-LINE * rows}px)") for at, rows in scroll]
+        kind = self.animate(f"pane{pane}", moves)
+        self.parts.append(f'<g id="terminal-{pane + 1}" class="{kind}" style="{moves[-1][1]}">')
+        coming: dict[float, list[str]] = {}
         for row, line in enumerate(lines):
-            self._line(line, top + LINE * row)
+            for at, text in texts(line, top + LINE * row):
+                coming.setdefault(at, []).append(text)
+        for at, together in sorted(coming.items()):
+            frames = [(0.0, HIDDEN), (at, SHOWN)]
+            kind = self.animate(f"m{round(at / GRAIN)}", frames)
+            self.parts += [f'<g class="{kind}">', *together, "</g>"]
         for typed in self.session.typed:
             if typed.pane == pane:
                 self._typing(typed, top + LINE * typed.row)
         self.parts.append("</g>")
-
-    def _line(self, line: list[Cell], y: float) -> None:
-        column = 0
-        for (style, at), group in groupby(line, lambda cell: (cell.style, moment(cell.at))):
-            text = "".join(cell.character for cell in group)
-            begin, column = column, column + len(text)
-            if text.strip():
-                begin += len(text) - len(text.lstrip())
-                text = text.strip()
-                name = f"m{round(at / GRAIN)}"
-                frames = [(0.0, "opacity:0"), (at, "opacity:1")]
-                classes = " ".join([self.animate(name, frames), *(f"s{one}" for one in style)])
-                self.parts.append(
-                    f'<text class="{classes}" x="{MARGIN + LETTER * begin:g}" '
-                    f'y="{y + LINE - 5:g}" textLength="{LETTER * len(text):g}">'
-                    f"{escape(text, quote=False)}</text>"
-                )
 
     def _typing(self, typed: Typed, y: float) -> None:
         """Cover a command, and move the cover to the right while it is typed."""
         begin, end = moment(typed.at), typed.at + typed.length * TYPING
         width = LETTER * typed.length
         name = f"t{round(begin / GRAIN)}"
-        shown = self.animate(
-            f"{name}c", [(0.0, "opacity:0"), (begin, "opacity:1"), (end, "opacity:0")]
-        )
+        shown = self.animate(f"{name}c", [(0.0, HIDDEN), (begin, SHOWN), (end, HIDDEN)])
         steps = f"transform:none;animation-timing-function:steps({typed.length})"
         moved = f"transform:translateX({width:g}px)"
         moving = self.animate(name, [(0.0, "transform:none"), (begin, steps), (end, moved)])
@@ -282,6 +270,22 @@ class Drawing:
 
     def _percent(self, at: float) -> str:
         return f"{100 * at / self.session.now:.4g}%"
+
+
+def texts(line: list[Cell], y: float) -> Iterator[tuple[float, str]]:
+    """The parts of a line that come at once and look alike, and when they come."""
+    column = 0
+    for (style, at), group in groupby(line, lambda cell: (cell.style, moment(cell.at))):
+        text = "".join(cell.character for cell in group)
+        begin, column = column + len(text) - len(text.lstrip()), column + len(text)
+        if text := text.strip():
+            kind = " ".join(f"s{number}" for number in style)
+            yield (
+                at,
+                f'<text class="{kind}" x="{MARGIN + LETTER * begin:g}" '
+                f'y="{y + LINE - 5:g}" textLength="{LETTER * len(text):g}">'
+                f"{escape(text, quote=False)}</text>",
+            )
 
 
 def moment(at: float) -> float:
@@ -315,7 +319,7 @@ def draw(session: Session) -> str:
     drawing.pane(0, MARGIN, [(0.0, ROWS), (opens, ROWS - ROWS_BELOW)])
     drawing.parts = []
     drawing.pane(1, below + MARGIN / 2, [(0.0, ROWS_BELOW)])
-    second = drawing.animate("second", [(0.0, "opacity:0"), (opens, "opacity:1")])
+    second = drawing.animate("second", [(0.0, HIDDEN), (opens, SHOWN)])
     style = STYLE % f"{session.now:.3g}" + "\n".join(drawing.keyframes.values())
     return "\n".join(
         [

@@ -135,9 +135,10 @@ def test_faults_and_writes_are_summed_up_right() -> None:
     assert f"retried; {faults} faults counted" in README
 
 
-def test_hostile_answers_are_counted_right() -> None:
-    assert f"[{len(CASES)} hostile answers]" in README
-    assert f"a table of {len(CASES)}," in DOCS["tested.md"]
+def test_no_more_hostile_answers_are_counted_than_there_are() -> None:
+    for text in (README, DOCS["tested.md"]):
+        (stated,) = re.findall(r"[Mm]ore than (\d+)(?:,| hostile answers)", text)
+        assert len(CASES) > int(stated)
 
 
 def test_comparison_is_a_part_of_the_page() -> None:
