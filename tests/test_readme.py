@@ -15,6 +15,7 @@ from .updating import ADDRESS, Workshop
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 DOCS = {page.name: page.read_text(encoding="utf-8") for page in (TEMPLATE / "docs").glob("*.md")}
 
+PROSE = re.sub(r"\s+", " ", re.sub(r"(?ms)^```.*?^```$", "", README))
 BLOCKS: list[str] = re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:curl|git|make|pip|uv|uvx) [^`]+)`")
 # Commands in the text, and where each is run: a file, and the line of it that does so.
@@ -69,8 +70,7 @@ def test_each_block_is_run_by_a_test() -> None:
 
 
 def test_each_command_in_the_text_is_run_somewhere() -> None:
-    text = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
-    assert set(COMMAND.findall(text)) == RUN_BY.keys()
+    assert set(COMMAND.findall(PROSE)) == RUN_BY.keys()
     for command, (file, line) in RUN_BY.items():
         assert line in (TEMPLATE / file).read_text(encoding="utf-8"), command
 
@@ -116,7 +116,7 @@ def test_figures_are_those_of_the_pages() -> None:
         assert len(figures) > 10
         assert [figure for figure in figures if f" {figure}" not in measured] == []
     (met, targets) = re.findall(r"(\d+) of (\d+) targets are met", measured)[0]
-    assert f"{targets} targets, of which {met} are met" in re.sub(r"\s+", " ", README)
+    assert f"{targets} targets, of which {met} are met" in PROSE
 
 
 def test_faults_and_writes_are_summed_up_right() -> None:
@@ -129,14 +129,14 @@ def test_faults_and_writes_are_summed_up_right() -> None:
         sum(int(cell.replace(",", "")) for cell in column)
         for column in list(zip(*rows, strict=True))[1:]
     )
-    assert f"{faults} times" in README
-    assert f"under {writes:,}" in README
+    assert f"{faults} times" in PROSE
+    assert f"under {writes:,} acknowledged writes" in PROSE
     assert bad == [0, 0, 0]
-    assert f"retried; {faults} faults counted" in README
+    assert f"retried; {faults} faults counted" in PROSE
 
 
 def test_no_more_hostile_answers_are_counted_than_there_are() -> None:
-    for text in (README, DOCS["tested.md"]):
+    for text in (PROSE, DOCS["tested.md"]):
         (stated,) = re.findall(r"[Mm]ore than (\d+)(?:,| hostile answers)", text)
         assert len(CASES) > int(stated)
 
