@@ -137,6 +137,11 @@ def perform(session: Session, folder: Path, *, with_tests: bool = True) -> None:
         session.wait(READING)
     else:
         subprocess.run(["make", "setup"], cwd=project, env=environ, check=True)
+    serve_and_ask(session, project, environ, usual)
+
+
+def serve_and_ask(session: Session, project: Path, environ: dict[str, str], usual: Usual) -> None:
+    """Start the service in the first terminal, and ask it from the second one."""
     session.type(0, "make run")
     with run(["make", "run"], project, environ) as server:
         starting = server.read_until(lambda text: "PIN" in text)
@@ -145,7 +150,7 @@ def perform(session: Session, folder: Path, *, with_tests: bool = True) -> None:
         session.second_opens_at = session.now
         for command in CURLS:
             session.type(1, command)
-            answer = ask(command.replace(":5000", f":{port}"), project, environ)
+            answer = ask(command.replace(":5000", f":{usual.port}"), project, environ)
             session.show(1, [(0, answer)], 0)
             session.show(0, usual(server.read(QUIET)), 0)
             session.wait(READING)
@@ -154,14 +159,12 @@ def perform(session: Session, folder: Path, *, with_tests: bool = True) -> None:
 
 def answer_with_enter(terminal: Terminal) -> Iterator[Chunk]:
     """Take each default that Cookiecutter offers; what it prints."""
-    asked = ""
     while chunks := terminal.read_until(lambda text: re.search(r"\)\S*: $", text)):
         yield from chunks
         text = "".join(text for _, text in chunks)
         if not text.endswith(": "):
             return
-        asked = next((what for what in DECIDING if what in text), "")
-        time.sleep(DECIDING.get(asked, DECIDING_OTHERWISE))
+        time.sleep(next((DECIDING[what] for what in DECIDING if what in text), DECIDING_OTHERWISE))
         terminal.press_enter()
 
 

@@ -28,6 +28,7 @@ RUN_BY = {
     # Here this test belongs to it; in a project, tests/test_hooks.py runs it.
     "make test": (".github/workflows/test.yml", "- run: make test"),
 }
+FIGURE = r"\d[\d,.]*\d(?:/s\b| s\b| ms\b| MB\b)?"
 taken: list[str] = []
 
 
@@ -112,9 +113,14 @@ def test_figures_are_those_of_the_pages() -> None:
         "| | this template | naive | bare view |",
     ):
         cells = [cell for row in table(README, header) for cell in row[1:]]
-        figures = re.findall(r"\d[\d,.]*\d(?:/s\b| s\b| ms\b| MB\b)?", " ".join(cells))
+        figures = re.findall(FIGURE, " ".join(cells))
         assert len(figures) > 10
         assert [figure for figure in figures if f" {figure}" not in measured] == []
+    rows = re.findall(r"^\| (.+?) \| (.*) \|$", DOCS["performance.md"], re.MULTILINE)
+    for label, *cells in table(README, "| | this template | naive | bare view |"):
+        what = label.replace("JSON file", "JSON")
+        (row,) = (figures for name, figures in rows if name in (what, f"{what}, 8 clients"))
+        assert [one for one in re.findall(FIGURE, " ".join(cells)) if one not in row] == []
     (met, targets) = re.findall(r"(\d+) of (\d+) targets are met", measured)[0]
     assert f"{targets} targets, of which {met} are met" in PROSE
 
