@@ -10,7 +10,7 @@ from .conftest import COMBINATIONS, Render
 
 DOCS = TEMPLATE / "docs"
 FIGURE = re.compile(r"\d[\d,.]*(?:/s| s| ms| MB)(?!\w)")
-MEASURED = ("docs/performance.md", "docs/reliability.md", "README.md")
+MEASURED = ("docs/performance.md", "docs/reliability.md")
 
 
 @pytest.mark.parametrize("page", ["choose.md", "sentinel.md"])

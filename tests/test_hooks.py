@@ -15,6 +15,7 @@ import pytest
 from .bake import TEMPLATE, Bake, clean_environ
 from .conftest import OPTIONS, Render
 from .servers import serve
+from .test_readme_picture import lines_of_tests, shown_by_picture, without_numbers
 
 POST_GEN = TEMPLATE / "hooks" / "post_gen_project.py"
 HOOKS = sorted((TEMPLATE / "hooks").glob("*.py"))
@@ -150,7 +151,10 @@ def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[st
     script = " && ".join(commands)
     # The server starts when the project's own tests have passed.
     with serve(["sh", "-c", script], tmp_path, environ, patience=300) as server:
-        assert re.search(r"^=* ?[0-9]{3,} passed", server.log.read_text(), re.MULTILINE)
+        printed = server.log.read_text()
+        assert re.search(r"^=* ?[0-9]{3,} passed", printed, re.MULTILINE)
+        shown_in_readme = lines_of_tests(shown_by_picture()["make test"])
+        assert shown_in_readme <= {*without_numbers(printed.splitlines())}
         shown = subprocess.run(
             curl.replace("http://127.0.0.1:5000", server.url).split(),
             capture_output=True,
