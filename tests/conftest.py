@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from .bake import TEMPLATE, Bake
 from .browser import launch
+from .updating import Workshop
 
 OPTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 
@@ -146,6 +147,12 @@ def migrated(shared: Path) -> Callable[[Bake], Path]:
         return database
 
     return migrate_once
+
+
+@pytest.fixture(scope="session")
+def workshop(shared: Path) -> Workshop:
+    """The template's clone, and projects made from it, for all processes of this test run."""
+    return Workshop.set_up(shared / "workshop")
 
 
 NewStorage = Callable[[Bake, Path], dict[str, str]]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bake import TEMPLATE, clean_environ, tool
-from .updating import ADDRESS, Workshop
+from .page_in_terminal import ADDRESS
+from .updating import Workshop
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from .developer import Developer
-from .updating import Reader, Workshop
+from .page_in_terminal import Reader
+from .updating import Workshop
 
 pytestmark = pytest.mark.slow
 

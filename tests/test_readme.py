@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from .bake import TEMPLATE
+from .hostile_answers import CASES
 from .newcomer import Newcomer
+from .page_in_terminal import ADDRESS
 from .servers import serve
-from .test_hostile_answers import CASES
-from .updating import ADDRESS, Workshop
+from .updating import Workshop
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 DOCS = {page.name: page.read_text(encoding="utf-8") for page in (TEMPLATE / "docs").glob("*.md")}
