@@ -41,8 +41,9 @@ def test_readme_lists_exactly_the_options_with_their_defaults() -> None:
             assert re.search(f"`{option}` \\| `{default[0]}`", table), option
 
 
-def test_readme_counts_the_hostile_answers_right() -> None:
-    assert f"a table of {len(CASES)}," in README
+def test_readme_counts_no_more_hostile_answers_than_there_are() -> None:
+    (stated,) = re.findall(r"a table of more than (\d+),", README)
+    assert len(CASES) > int(stated)
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
