@@ -71,7 +71,7 @@ def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -
             settings.write_text(json.dumps(told))
         operator = Operator(project, {**there.environ, **environ, **path_to_python(bake)})
 
-        if bake.answers["storage_backend"] != "json":
+        if bake.answers["__kept_in"] != "file":
             refused = project.run("make", "deploy", environ={**there.environ, "STAGE": "dev"})
             assert refused.returncode != 0
             assert re.search(

@@ -16,7 +16,8 @@ LONGEST_PATH = 120
 TRACES = {
     r"redis(?!t)|valkey|sentinel": ("storage_backend", "redis"),
     r"sql|postgres|psycopg|alembic|migrat|database": ("storage_backend", "sql"),
-    r"json file|json_file|json_document|data_path": ("storage_backend", "json"),
+    r"json file|json_file|json_document": ("storage_backend", "json"),
+    r"data_path": ("__kept_in", "file"),
     r"filelock": ("storage_backend", "json sql"),
     r"zappa|\baws\b(?! architecture blog)|boto|serverless": ("use_zappa", "True"),
     r"github": ("ci", "github"),
