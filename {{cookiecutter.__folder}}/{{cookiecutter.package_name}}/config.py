@@ -156,21 +156,10 @@ class Config:
             environment.choice("APP_ENV", ("development", "production"), "development")
             == "production"
         )
-        api_keys = environment.listed(
-            "API_KEYS", _API_KEY, "keys of at least 16 letters, digits and -._~+/ each"
-        )
-        anonymous = environment.flag("ALLOW_ANONYMOUS")
-        if production and not api_keys and not anonymous:
-            raise ConfigError(
-                "API_KEYS must be set with APP_ENV=production, or ALLOW_ANONYMOUS be 1 to say that "
-                "something in front of the service decides who may call"
-            )
-        if api_keys and anonymous:
-            raise ConfigError("ALLOW_ANONYMOUS must be 0 with API_KEYS")
         return cls(
             production=production,
             read_only=environment.flag("READ_ONLY"),
-            api_keys=api_keys,
+            api_keys=_api_keys(environment, production=production),
             cors_origins=environment.listed(
                 "CORS_ORIGINS", _ORIGIN, "origins such as https://example.org"
             ),
@@ -182,3 +171,23 @@ class Config:
             ),
             environment=environment,
         )
+
+
+def _api_keys(environment: Environment, *, production: bool) -> list[str]:
+    """The keys, or none if it is said that everybody may call.
+
+    Raises:
+        ConfigError: A key is malformed, or it is not said who may call in production.
+    """
+    api_keys = environment.listed(
+        "API_KEYS", _API_KEY, "keys of at least 16 letters, digits and -._~+/ each"
+    )
+    anonymous = environment.flag("ALLOW_ANONYMOUS")
+    if production and not api_keys and not anonymous:
+        raise ConfigError(
+            "API_KEYS must be set with APP_ENV=production, or ALLOW_ANONYMOUS be 1 to say that "
+            "something in front of the service decides who may call"
+        )
+    if api_keys and anonymous:
+        raise ConfigError("ALLOW_ANONYMOUS must be 0 with API_KEYS")
+    return api_keys

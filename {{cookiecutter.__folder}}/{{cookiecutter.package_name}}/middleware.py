@@ -59,27 +59,16 @@ class RequestMiddleware:
         ) -> Callable[[bytes], object]:
             nonlocal status_code, route, is_small
             status_code = int(status[:3])
-            # The route, not the path: a path holds customer IDs.
-            request = environ.get("werkzeug.request")
-            route = request.url_rule.rule if request and request.url_rule else "-"
+            route = _route(environ)
             own = {name.lower(): value for name, value in headers}
             is_small = int(own.get("content-length", MOST_AT_ONCE + 1)) <= MOST_AT_ONCE
             safe = [header for header in SAFE_HEADERS if header[0].lower() not in own]
-            return start_response(
-                status, [*headers, *safe, ("X-Request-ID", this_request)], exc_info
-            )
+            with_ours = [*headers, *safe, ("X-Request-ID", this_request)]
+            return start_response(status, with_ours, exc_info)
 
         def finish() -> None:
             request_id.set(this_request)
-            method = environ["REQUEST_METHOD"]
-            fields = {
-                # A client may send any text, of any length, as its method.
-                "method": method if _WELL_FORMED_METHOD.fullmatch(method) else "-",
-                "route": route,
-                "status": status_code,
-                "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-            }
-            log.info("%s %s %s %s ms", *fields.values(), extra={"fields": fields})
+            _log(environ["REQUEST_METHOD"], route, status_code, time.perf_counter() - started)
 
         answer = ClosingIterator(self._app(environ, start), finish)
         if not is_small:
@@ -92,3 +81,20 @@ class RequestMiddleware:
 
 def _new_id() -> str:
     return f"{random.getrandbits(64):016x}"  # no secret
+
+
+def _route(environ: "WSGIEnvironment") -> str:
+    """The route, not the path: a path holds customer IDs."""
+    request = environ.get("werkzeug.request")
+    return request.url_rule.rule if request and request.url_rule else "-"
+
+
+def _log(method: str, route: str, status: int, seconds: float) -> None:
+    fields = {
+        # A client may send any text, of any length, as its method.
+        "method": method if _WELL_FORMED_METHOD.fullmatch(method) else "-",
+        "route": route,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+    }
+    log.info("%s %s %s %s ms", *fields.values(), extra={"fields": fields})

@@ -66,20 +66,12 @@ class RetryPolicy:
                 return attempt()
             except Exception as error:
                 left = give_up_at - self.clock()
-                if (
-                    not is_transient(error)
-                    or retries == self.max_retries
-                    or left <= shortest  # else ever shorter pauses would fill the rest
-                ):
+                # With less than the shortest pause left, ever shorter ones would fill the rest.
+                if not is_transient(error) or retries == self.max_retries or left <= shortest:
                     raise
                 retries += 1
                 pause = random.uniform(0, min(ceiling, left))  # noqa: S311, jitter is no secret
-                log.log(
-                    self.log_level,
-                    "retry %d in %.3f s after %s",
-                    retries,
-                    pause,
-                    type(error).__name__,
-                )
+                told = (retries, pause, type(error).__name__)
+                log.log(self.log_level, "retry %d in %.3f s after %s", *told)
             self.sleep(pause)
             ceiling = min(2 * ceiling, self.max_backoff)
