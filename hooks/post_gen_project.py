@@ -85,6 +85,7 @@ CHOICES = (
     Choice("tests/test_sql_how_to.py", "storage_backend", "sql"),
     Choice("tests/test_sql_settings.py", "storage_backend", "sql"),
     Choice("tests/test_sql_storage.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/in_order.py", "storage_backend", "json sql"),
     Choice("tests/test_pages_in_order.py", "storage_backend", "json sql"),
     Choice(
         ".github/workflows/deploy_file.yml", "__run", "lambda_file", ".github/workflows/deploy.yml"

@@ -55,7 +55,7 @@ def test_no_trace_of_a_choice_not_made(bake: Bake) -> None:
         for word, (option, answers) in TRACES.items()
         if str(bake.answers[option]) not in answers.split()
     ]
-    assert len(absent) >= len(TRACES) - 5  # a storage, Lambda, a licence and a CI are chosen
+    assert len(absent) >= len(TRACES) / 2  # as most options have more than two answers
     for file in bake.files():
         text = f"{file}\n{bake.read(file)}"
         if SPOOLED_SET.search(file):

@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[1] / ".env.example"
 def path(tmp_path: Path) -> Path:
     """Where the customers are kept."""
     (name,) = re.findall("^DATA_PATH=(.+)$", EXAMPLE.read_text(), re.MULTILINE)
-    return tmp_path / name
+    return tmp_path / str(name)
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def environ(path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def environ_of_lost_storage(path: Path) -> dict[str, str]:
+def environ_of_lost_storage(tmp_path: Path) -> dict[str, str]:
     """The configuration for a storage that cannot be reached."""
-    return {"DATA_PATH": str(path.parent / "missing" / path.name)}
+    return {"DATA_PATH": str(tmp_path / "missing" / "customers")}
 
 
 @pytest.fixture
