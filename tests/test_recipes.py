@@ -54,7 +54,12 @@ class ProjectDeveloper(Developer):
             assert done.returncode == 0, f"{one}\n{done.stdout}{done.stderr}"
 
 
-RENDERINGS = {"json": "default", "redis": "redis", "sqlite": "sql", "postgresql": "sql"}
+RENDERINGS = {
+    "json": "default",
+    "redis": "redis",
+    "sqlite": "sql",
+    "postgresql": "sql",
+}
 
 
 @pytest.fixture(params=RENDERINGS)
