@@ -15,7 +15,16 @@ from .updating import Project, Workshop, git
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # The template's tests that judge what was added; the renderings' own are run here.
-JUDGES = ("static", "template", "hooks", "hostile_answers", "container", "release")
+JUDGES = (
+    "container",
+    "docs_pages",
+    "hooks",
+    "hostile_answers",
+    "release",
+    "static",
+    "swap_surface",
+    "template",
+)
 PARTS = {
     "format": ["ruff format --check"],
     "lint": ["ruff check", "mypy"],
