@@ -1,7 +1,7 @@
-"""docs/add-an-option.md, followed literally by a maintainer of the template."""
+"""docs/add-an-option.md and docs/add-a-backend.md, followed literally by a maintainer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from .updating import Project, Workshop, git
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-# The template's tests that judge what was added; the renderings' own are run here.
+# The template's quick tests that judge what was added.
 JUDGES = (
     "container",
     "docs_pages",
@@ -25,36 +25,43 @@ JUDGES = (
     "swap_surface",
     "template",
 )
-PARTS = {
-    "format": ["ruff format --check"],
-    "lint": ["ruff check", "mypy"],
-    "test-fast": [
-        f"pytest -q -n 2 -m 'not slow' {' '.join(f'tests/test_{name}.py' for name in JUDGES)}"
-    ],
-    "test": [],
-}
+# Those of its other tests that are about the new storage, and need no other one's servers.
+BACKEND_JUDGES = ("moves", "own_tests", "recipes", "serving")
+OF_THE_BACKEND = "-k 'sqlite3 and not redis'"
+
+
+def pytest_of(names: Iterable[str], *options: str) -> str:
+    """The command that runs some of the template's tests."""
+    return " ".join(["pytest -q -n 2", *options, *(f"tests/test_{name}.py" for name in names)])
 
 
 class Maintainer(Developer):
     """Someone who follows a page in a clone of the template, with this checkout's tools."""
 
-    def __init__(self, page: str, folder: Path, workshop: Workshop) -> None:
+    def __init__(self, page: str, folder: Path, workshop: Workshop, *tests: str) -> None:
+        """Take a page, a folder for the clone, and commands that stand for `make test`."""
         self.workshop = workshop
+        self._make = {
+            "format": ["ruff format --check"],
+            "lint": ["ruff check", "mypy"],
+            "test-fast": [pytest_of(JUDGES, "-m 'not slow'")],
+            "test": tests,
+        }
         git(folder, "clone", "--quiet", str(workshop.template), "template")
         super().__init__(folder / "template", f"docs/{page}")
-        # A release leaves no heading.
+        # A release leaves no heading, and the page says to write one.
         changelog = self.folder / "CHANGELOG.md"
         text = changelog.read_text(encoding="utf-8")
         if "### Added" not in text.partition("## Unreleased")[2].partition("\n## ")[0]:
-            head = "## Unreleased\n\n### Added\n\n- This.\n"
-            changelog.write_text(text.replace("## Unreleased\n", head), encoding="utf-8")
+            head = "## Unreleased\n\n### Added\n\n"
+            changelog.write_text(text.replace("## Unreleased\n\n", head), encoding="utf-8")
 
     def run(self, command: str) -> None:
         """Run a command, or, for `make`, those parts of it that concern what was added."""
         commands = [command]
         if command.startswith("make "):
             commands = [
-                f".venv/bin/{part}" for target in command.split()[1:] for part in PARTS[target]
+                f".venv/bin/{part}" for target in command.split()[1:] for part in self._make[target]
             ]
         for one in commands:
             here = one.replace(".venv/bin/", f"{Path(tool('python')).parent}/")
@@ -81,6 +88,16 @@ class Maintainer(Developer):
         )
         return Bake(folder.name, Path(path), {"package_name": "customer_api", **answers})
 
+    def project(self, folder: Path) -> Project:
+        """A project that was made with cruft of the template as it is now."""
+        self.workshop.cruft(
+            "create", str(self.folder), "--no-input", "--output-dir", str(folder), folder=folder
+        )
+        project = Project(folder / "customer-api", self.workshop)
+        project.git("init", "--quiet", "--initial-branch=main")
+        project.commit("As rendered")
+        return project
+
 
 @pytest.fixture(scope="session")
 def workshop(shared: Path) -> Workshop:
@@ -88,55 +105,97 @@ def workshop(shared: Path) -> Workshop:
     return Workshop.set_up(shared / "workshop")
 
 
-def contents(bake: Bake) -> dict[str, tuple[str, int]]:
-    """What a project's files hold, and their modes."""
-    return {file: (bake.read(file), (bake.path / file).stat().st_mode) for file in bake.files()}
+@pytest.fixture
+def assert_others_are_as_before(
+    render: Render, tmp_path: Path
+) -> Callable[[Maintainer, Project], None]:
+    """Asserts that nothing has changed for those who do not want what was added."""
+
+    def compare(maintainer: Maintainer, project: Project) -> None:
+        folder = tmp_path / "others"
+        folder.mkdir()
+        for name, answers in COMBINATIONS.items():
+            after = maintainer.rendered(answers, folder / name)
+            assert contents(after) == contents(render(name, answers))
+        project.update()
+        assert project.git("status", "--porcelain").splitlines() == ["M .cruft.json"]
+        project.commit("Updated")
+
+    return compare
 
 
-def assert_other_answers_give_what_they_gave(
-    maintainer: Maintainer, render: Render, folder: Path
-) -> None:
-    for name, answers in COMBINATIONS.items():
-        before = render(name, answers)
-        after = maintainer.rendered(answers, folder / name)
-        assert contents(after) == contents(before)
+def contents(bake: Bake) -> dict[str, tuple[bool, bytes]]:
+    """What a project's files hold, and whether they may be executed."""
+    return {
+        file: (bool((bake.path / file).stat().st_mode & 0o100), (bake.path / file).read_bytes())
+        for file in bake.files()
+    }
 
 
-def assert_own_checks_pass(bake: Bake) -> None:
-    assert re.search(r"^=* ?[0-9]{3,} passed", bake.make("test"), re.MULTILINE)
-    assert "Success: no issues found" in bake.make("lint")
+def assert_becomes(project: Project, bake: Bake, **answers: str) -> None:
+    """Update a project to other answers, with which it is what they render."""
+    project.update(**answers)
+    assert project.unmerged() == []
+    found = project.files()
+    del found[".cruft.json"]
+    assert found == contents(bake)
 
 
 NEW = {"editor": "vscode", "security_email": "security@example.org"}
 
 
 def test_option_is_added_as_the_page_says(
-    workshop: Workshop, render: Render, tmp_path: Path
+    workshop: Workshop,
+    render: Render,
+    assert_others_are_as_before: Callable[[Maintainer, Project], None],
+    tmp_path: Path,
 ) -> None:
     maintainer = Maintainer("add-an-option.md", tmp_path, workshop)
-    workshop.cruft("create", str(maintainer.folder), "--no-input", "--output-dir", str(tmp_path))
-    project = Project(tmp_path / "customer-api", workshop)
-    project.git("init", "--quiet", "--initial-branch=main")
-    project.commit("As rendered")
-
+    project = maintainer.project(tmp_path)
     for section in ("Add a choice", "Add a text", "Test it", "Projects that are there"):
         maintainer.follow(section)
     maintainer.commit()
+    assert_others_are_as_before(maintainer, project)
 
-    (tmp_path / "others").mkdir()
-    assert_other_answers_give_what_they_gave(maintainer, render, tmp_path / "others")
     bake = maintainer.rendered(NEW, tmp_path / "new")
     default = render("default", COMBINATIONS["default"])
     assert set(bake.files()) - set(default.files()) == {".vscode/settings.json"}
     changed = {file for file in default.files() if bake.read(file) != default.read(file)}
     assert changed == {"README.md", "SECURITY.md"}
-    assert_own_checks_pass(bake)
+    assert_becomes(project, bake, **NEW)
 
-    # A project that was there goes on as it was, until its team wants the new answers.
-    project.update()
-    assert project.git("status", "--porcelain").splitlines() == ["M .cruft.json"]
-    project.commit("Updated")
-    project.update(**NEW)
-    assert project.unmerged() == []
-    new = {file: (bake.path / file).read_bytes() for file in bake.files()}
-    assert {name: held for name, (_, held) in project.files().items() if name in new} == new
+    assert re.search(r"^=* ?[0-9]{3,} passed", bake.make("test"), re.MULTILINE)
+    assert "Success: no issues found" in bake.make("lint")
+
+
+def test_backend_is_added_as_the_page_says(
+    workshop: Workshop,
+    assert_others_are_as_before: Callable[[Maintainer, Project], None],
+    tmp_path: Path,
+) -> None:
+    # The new storage's own tests and lint, without and with Lambda, are among these.
+    own = pytest_of(BACKEND_JUDGES, OF_THE_BACKEND)
+    maintainer = Maintainer("add-a-backend.md", tmp_path, workshop, own)
+    project = maintainer.project(tmp_path)
+    sections = (
+        "Write the storage",
+        "Make it a choice",
+        "Say what it promises",
+        "Show a resource",
+        "Test it",
+        "Tell the users",
+    )
+    lines = sum(maintainer.follow(section) for section in sections)
+    page = (maintainer.folder / "docs" / "add-a-backend.md").read_text(encoding="utf-8")
+    assert f" {lines} lines, of which" in page.partition("\n## ")[0]
+    maintainer.commit()
+    assert_others_are_as_before(maintainer, project)
+
+    default = maintainer.rendered({}, tmp_path / "default")
+    assert_becomes(
+        project,
+        maintainer.rendered({"storage_backend": "sqlite3"}, tmp_path / "new"),
+        storage_backend="sqlite3",
+    )
+    project.commit("To the new storage")
+    assert_becomes(project, default, storage_backend="json")
