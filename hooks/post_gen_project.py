@@ -74,6 +74,8 @@ CHOICES = (
     Choice("{{ cookiecutter.package_name }}/migration_lock.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/models.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql_database.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/sql_engine.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_errors.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_idle.py", "storage_backend", "sql"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_postgresql.py", "storage_backend", "sql"),

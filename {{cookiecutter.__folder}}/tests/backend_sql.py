@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, make_url
+from sqlalchemy import Connection, Engine, create_engine, delete, make_url
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.db_utils import alembic_upgrade
 from {{ cookiecutter.package_name }}.models import Base
 from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
+from {{ cookiecutter.package_name }}.storage.sql_engine import migration_engine
 from {{ cookiecutter.package_name }}.storage.sql_settings import SqlSettings
 
 from .mariadb import MariaDB, find_mariadb
@@ -66,6 +67,11 @@ def settings_of(environ: dict[str, str]) -> SqlSettings:
     """The settings that the variables describe."""
     config = Config.from_environ(environ)
     return SqlSettings.from_environment(config.environment, config.retry)
+
+
+def connect(environ: dict[str, str]) -> Connection:
+    """Connect to the database that the variables describe, past the storage."""
+    return migration_engine(settings_of(environ)).connect()
 
 
 def migrate(url: str) -> str:

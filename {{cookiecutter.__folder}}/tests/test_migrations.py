@@ -3,28 +3,22 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy import inspect, make_url, text
 
 from {{ cookiecutter.package_name }} import create_app, db_utils
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.db_utils import MigrationError
 from {{ cookiecutter.package_name }}.migration_lock import migration_lock
 
-from .backend import settings_of
+from .backend import connect
 
 ADA = Customer("1", "Ada", "Lovelace")
 PROJECT = Path(__file__).parents[1]
-
-
-@contextmanager
-def connection_to(environ: dict[str, str]) -> Iterator[Connection]:
-    with settings_of(environ).migration_engine().connect() as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -34,7 +28,7 @@ def empty(environ: dict[str, str]) -> Iterator[dict[str, str]]:
     with closing(app.extensions["customer_storage"]):
         db_utils.alembic_downgrade(app, "base")
         yield environ
-        with connection_to(environ) as connection:
+        with connect(environ) as connection:
             connection.execute(text("DELETE FROM alembic_version"))
             connection.commit()
         db_utils.alembic_upgrade(app)
@@ -102,7 +96,7 @@ def test_request_before_the_migration_is_a_503_that_names_the_command(empty_app:
 def test_database_ahead_of_the_code_is_ready_with_a_warning(
     app: Flask, environ: dict[str, str]
 ) -> None:
-    with connection_to(environ) as connection:
+    with connect(environ) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
         connection.commit()
         try:
@@ -130,7 +124,7 @@ def test_upgrade_waits_for_another_one_and_says_for_whom(
     empty_app: Flask, empty: dict[str, str]
 ) -> None:
     with (
-        connection_to(empty) as connection,
+        connect(empty) as connection,
         migration_lock(connection, 5),
         pytest.raises(MigrationError, match=r"^another migration goes on, that of \w+ .+: try"),
     ):
@@ -165,7 +159,7 @@ def test_processes_that_upgrade_at_once_all_succeed_and_one_does_it(
 def test_half_of_the_first_revision_is_completed(empty_app: Flask, empty: dict[str, str]) -> None:
     """As MySQL leaves it if the process is killed between the table and the revision's note."""
     db_utils.alembic_upgrade(empty_app)
-    with connection_to(empty) as connection:
+    with connect(empty) as connection:
         connection.execute(text("DELETE FROM alembic_version"))
         connection.commit()
     assert db_utils.alembic_upgrade(empty_app) == {"from": "none", "to": "0001"}
@@ -220,7 +214,7 @@ def test_loggers_that_exist_go_on(app: Flask, caplog: pytest.LogCaptureFixture) 
 
 
 def test_ids_are_the_table_s_key(app: Flask, environ: dict[str, str]) -> None:
-    with connection_to(environ) as connection:
+    with connect(environ) as connection:
         key = inspect(connection).get_pk_constraint("customers")
     assert key["constrained_columns"] == ["customer_id"]
 

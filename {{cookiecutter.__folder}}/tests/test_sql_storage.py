@@ -20,7 +20,7 @@ from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.storage import StorageUnavailableError, sql_idle
 from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
 
-from .backend import Server, migrate, settings_of
+from .backend import Server, connect, migrate
 
 ADA = Customer("1", "Ada", "Lovelace")
 SECONDS = 20.0
@@ -41,10 +41,6 @@ def meanwhile(action: Callable[[], None]) -> Iterator[threading.Thread]:
         yield thread
     finally:
         thread.join()
-
-
-def connect(environ: dict[str, str]) -> Connection:
-    return settings_of(environ).migration_engine().connect()
 
 
 # What passes by itself
@@ -103,7 +99,7 @@ def test_connection_that_was_just_in_use_is_not_tried_first(
 ) -> None:
     storage.set(ADA)
     tried: list[object] = []
-    monkeypatch.setattr(storage._engine.dialect, "do_ping", tried.append)
+    monkeypatch.setattr(storage.database.engine.dialect, "do_ping", tried.append)
     assert storage.get("1") == ADA
     assert tried == []
 
@@ -146,7 +142,7 @@ def test_delete_whose_answer_was_lost_still_says_that_there_was_such_a_customer(
             raise OperationalError(statement, None, ConnectionError(), connection_invalidated=True)
 
     storage.set(ADA)
-    event.listen(storage._engine, "after_cursor_execute", lose_the_answer)
+    event.listen(storage.database.engine, "after_cursor_execute", lose_the_answer)
     assert storage.delete("1")
     assert lost
     assert storage.get("1") is None
@@ -157,7 +153,7 @@ def test_request_waits_for_a_connection_of_the_pool(environ: dict[str, str], ope
     storage = open_at(environ, DATABASE_POOL_SIZE="1", RETRY_DEADLINE_SECONDS="0.4")
     storage.set(ADA)
     with (
-        storage._engine.connect(),
+        storage.database.engine.connect(),
         pytest.raises(StorageUnavailableError, match="all connections of DATABASE_POOL_SIZE"),
     ):
         storage.get("1")
@@ -171,7 +167,7 @@ def test_request_to_a_server_that_hangs_is_answered_by_another_connection(
     url = migrate(start("postgresql").create_database("hanging"))
     storage = open_at({"DATABASE_URL": url}, RETRY_DEADLINE_SECONDS="2")
     storage.set(ADA)
-    with storage._engine.connect() as connection:
+    with storage.database.engine.connect() as connection:
         pid: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -313,5 +309,5 @@ def test_statement_of_a_request_is_ended_by_the_server(
     storage = open_at({"DATABASE_URL": url}, RETRY_DEADLINE_SECONDS="0.2")
     began = time.monotonic()
     with pytest.raises(StorageUnavailableError, match=r"^the database has not answered in time$"):
-        storage.sql_command(storage._read, text("SELECT pg_sleep(30)"))
+        storage.database.rows(text("SELECT pg_sleep(30)"))
     assert time.monotonic() - began < SECONDS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..backend import Server, settings_of
+from ..backend import Server, connect
 from .runtime import Function, Package, running
 
 
@@ -13,8 +13,9 @@ from .runtime import Function, Package, running
 def empty(package: Package, start: Callable[[str], Server], tmp_path: Path) -> Iterator[Function]:
     """An instance of the function on a database without a table."""
     environ = {"DATABASE_URL": start("postgresql").create_database("migrated_on_lambda")}
-    with settings_of(environ).migration_engine().begin() as connection:
+    with connect(environ) as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version, customers")
+        connection.commit()
     with running(package, environ, tmp_path / "log") as function:
         yield function
 
