@@ -1,14 +1,12 @@
 """The storage that the function uses in the tests: a real PostgreSQL, with the newest schema."""
 
-from collections.abc import Callable
-
 import pytest
 
-from ..backend import Server, connect, migrate
+from ..backend import Start, connect, migrate
 
 
 @pytest.fixture
-def lambda_environ(start: Callable[[str], Server]) -> dict[str, str]:
+def lambda_environ(start: Start) -> dict[str, str]:
     """The function's configuration for an empty storage."""
     environ = {"DATABASE_URL": migrate(start("postgresql").create_database("on_lambda"))}
     with connect(environ) as connection:
