@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 # In the order of the page: a file to write or to change, or commands to run.
 STEP = re.compile(r"`(?P<file>[\w./]+\.py)`|^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.M | re.S)
-TESTS = ("orders", "http_contract", "openapi", "commands")
+TESTS = ("orders", "http_contract", "openapi", "commands", "migrations")
 
 
 class Developer:

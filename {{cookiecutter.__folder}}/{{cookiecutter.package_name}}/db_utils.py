@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.local import LocalProxy
 
 from .migration_lock import LockTakenError, migration_lock
@@ -177,11 +177,10 @@ def one_line_errors() -> Iterator[None]:
         raise MigrationError(reason(error)) from error
     except OSError as error:  # of the lock's file
         raise MigrationError(f"the database's folder cannot be used: {error.strerror}") from error
-    except SQLAlchemyError as error:
-        raise MigrationError(f"the migration failed: {type(error).__name__}") from error
     except Exception as error:
         log.exception("the migration failed")
-        raise MigrationError(f"the migration failed: {type(error).__name__}: {error}") from error
+        told = " ".join(str(error).split())
+        raise MigrationError(f"the migration failed: {type(error).__name__}: {told}") from error
 
 
 def schema_state(connection: Connection) -> SchemaState:
