@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +33,8 @@ def service_engine(settings: SqlSettings) -> Engine:
         pool_size=settings.pool_size,
         pool_timeout=settings.wait_seconds,
     )
+    if settings.url.get_backend_name() != "sqlite":
+        event.listen(engine, "connect", _drop_unsent)
     match settings.url.get_backend_name():
         case "sqlite":
             # On the disk before it is acknowledged (https://sqlite.org/pragma.html).
@@ -45,8 +46,6 @@ def service_engine(settings: SqlSettings) -> Engine:
             # Not as the connection's `options`: poolers such as PgBouncer refuse those.
             milliseconds = max(1, round(settings.wait_seconds * 1000))
             _run_on_connect(engine, [f"SET statement_timeout = {milliseconds}"])
-    if settings.url.get_backend_name() != "sqlite":
-        event.listen(engine, "connect", _drop_unsent)
     event.listen(engine, "handle_error", _leave_replica)
     try_idle_connections(engine)
     return engine
@@ -138,7 +137,7 @@ def _drop_unsent(connection: Any, _: object) -> None:
     drop_when_closed(getattr(connection, "_sock", connection).fileno())
 
 
-def _leave_transactions_alone(connection: sqlite3.Connection, _: object) -> None:
+def _leave_transactions_alone(connection: Any, _: object) -> None:
     connection.isolation_level = None
 
 
