@@ -36,12 +36,14 @@ if sys.platform != "win32":
     SERVERS["postgresql"] = PostgreSQL
 if find_mariadb():
     SERVERS["mariadb"] = MariaDB
-# The newest revision, and the one before it.
+OTHERS = os.environ.get("TEST_DATABASE_URLS", "").split()
+
 REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
-HEAD, BEFORE = [*REVISIONS, "none"][:2]
+HEAD, BEFORE = [*REVISIONS, "none"][:2]  # the newest one, and the one before it
+
+# What the fixtures `open_at` and `open_storage`, and `start`, give.
 Open = Callable[..., SqlStorage]
 Start = Callable[[str], DatabaseServer]
-OTHERS = os.environ.get("TEST_DATABASE_URLS", "").split()
 
 
 def pytest_report_header() -> str:
