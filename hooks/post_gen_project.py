@@ -41,9 +41,17 @@ CHOICES = (
     Choice("{{ cookiecutter.package_name }}/storage/redis_check.py", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_errors.py", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_failover.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_listing.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_master.py", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_move.py", "storage_backend", "redis"),
+    Choice("{{ cookiecutter.package_name }}/storage/redis_records.py", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_sentinel.py", "storage_backend", "redis"),
     Choice("{{ cookiecutter.package_name }}/storage/redis_settings.py", "storage_backend", "redis"),
+    Choice(
+        "{{ cookiecutter.package_name }}/storage/redis_two_prefix_records.py",
+        "storage_backend",
+        "redis",
+    ),
     Choice(
         "{{ cookiecutter.package_name }}/storage/redis_two_prefixes.py", "storage_backend", "redis"
     ),

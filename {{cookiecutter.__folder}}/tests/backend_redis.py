@@ -121,5 +121,5 @@ def relayed(
         storage = RedisSentinelStorage.from_environment(config.environment, config.retry)
         stack.callback(storage.close)
         address = ("127.0.0.1", relay.port)
-        monkeypatch.setattr(storage._sentinels, "discover_master", lambda _: address)
+        monkeypatch.setattr(storage._pool.sentinels, "discover_master", lambda _: address)
         yield storage, relay

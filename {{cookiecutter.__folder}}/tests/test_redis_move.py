@@ -191,24 +191,25 @@ def test_keys_that_are_in_each_other_s_place_are_all_moved(master: redis.Redis, 
 def test_key_that_is_written_at_the_last_moment_is_moved_too(
     master: redis.Redis, move: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = redis_move._look
+    glimpses = redis_move.glimpses
     late = customers(3)
 
-    def look_after_a_write(storage: RedisTwoPrefixStorage) -> tuple[int, int, int]:
-        fill(master, "", [late.pop()])
-        return look(storage) if late else (0, 0, 0)
+    def glimpses_after_a_write(storage: RedisTwoPrefixStorage) -> Iterator[redis_move.Glimpse]:
+        if late:
+            fill(master, "", [late.pop()])
+        return glimpses(storage)
 
-    monkeypatch.setattr(redis_move, "_look", look_after_a_write)
-    assert move().output == "moved 2 keys; 0 keys that hold no customer are left\n"
+    monkeypatch.setattr(redis_move, "glimpses", glimpses_after_a_write)
+    assert move().output == "moved 3 keys; 0 keys that hold no customer are left\n"
 
 
 def test_what_was_counted_before_another_server_is_not_counted_twice(
     master: redis.Redis, move: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(master, "", customers(1))
-    glimpses = RedisTwoPrefixStorage.glimpses
+    glimpses = redis_move.glimpses
     monkeypatch.setattr(
-        RedisTwoPrefixStorage, "glimpses", lambda self: chain(glimpses(self), glimpses(self))
+        redis_move, "glimpses", lambda storage: chain(glimpses(storage), glimpses(storage))
     )
     assert move("--dry-run").output.startswith("1 key would be moved; ")
 

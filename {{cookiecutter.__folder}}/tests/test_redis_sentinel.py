@@ -18,7 +18,7 @@ from {{ cookiecutter.package_name }}.storage import (
     BadCursorError,
     CustomerStorage,
     StorageUnavailableError,
-    redis_sentinel,
+    redis_listing,
 )
 from {{ cookiecutter.package_name }}.storage.redis_errors import TooFewReplicasError
 from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
@@ -233,7 +233,7 @@ def test_customer_that_is_there_all_the_time_is_listed_once_while_others_come_an
     open_storage: Callable[[], CustomerStorage],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(redis_sentinel, "BATCH", 100)  # as many batches as of thousands
+    monkeypatch.setattr(redis_listing, "BATCH", 100)  # as many batches as of thousands
     stay = customers(500, "stay")
     storage.set_many(stay)
     stop = threading.Event()
@@ -461,7 +461,7 @@ def test_threads_that_look_for_the_master_keep_all_sentinels(
     cluster: Cluster, open_with: Open
 ) -> None:
     storage = open_with()
-    sentinels = storage._sentinels
+    sentinels = storage._pool.sentinels
     known = {id(sentinel) for sentinel in sentinels.sentinels}
     cluster.freeze(cluster.sentinels[0])
     try:

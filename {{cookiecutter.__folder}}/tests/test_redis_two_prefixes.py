@@ -17,11 +17,14 @@ from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.storage import (
     CustomerStorage,
     StorageUnavailableError,
-    redis_sentinel,
+    redis_listing,
+    redis_move,
     redis_two_prefixes,
 )
 from {{ cookiecutter.package_name }}.storage.redis_failover import fail_over
-from {{ cookiecutter.package_name }}.storage.redis_sentinel import Position, RedisSentinelStorage
+from {{ cookiecutter.package_name }}.storage.redis_listing import Position
+from {{ cookiecutter.package_name }}.storage.redis_move import glimpses
+from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
 from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings
 from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import RedisTwoPrefixStorage
 
@@ -373,7 +376,7 @@ def test_customers_whom_others_change_all_the_time_are_given_up(
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have few customers come in as many batches as thousands do."""
-    for module in (redis_sentinel, redis_two_prefixes):
+    for module in (redis_listing, redis_move, redis_two_prefixes):
         monkeypatch.setattr(module, "BATCH", 100)
     monkeypatch.setattr(redis_two_prefixes, "MOVE_BATCH", 25)
 
@@ -393,9 +396,9 @@ def test_stream_shows_those_who_are_moved_meanwhile_once(
         moving.move(ids_of(stored))
         shown = chain(chain.from_iterable(before), chain.from_iterable(streaming))
         assert sorted(c.customer_id for c in shown) == ids_of(stored)
-        moving._prefixes = moving._prefixes[::-1]  # and back
+        moving.records.prefixes = moving.records.prefixes[::-1]  # and back
         moving.move(ids_of(stored))
-        moving._prefixes = moving._prefixes[::-1]
+        moving.records.prefixes = moving.records.prefixes[::-1]
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -473,8 +476,9 @@ def test_listing_that_another_server_began_is_begun_anew(storage: RedisTwoPrefix
     storage.set(ADA)
     for scan_cursor in (0, 1):  # between two turns, and within one
         position = Position("another run", scan_cursor, turn=1)
-        assert storage._scan(position, 10).turn == 1
-        assert storage._scan(storage._scan(position, 10), 10).pending == ("1",)
+        first = storage._listing.scan(position, 10)
+        assert first.turn == 1
+        assert storage._listing.scan(first, 10).pending == ("1",)
 
 
 def test_look_at_all_keys_begins_anew_at_another_server(
@@ -482,7 +486,7 @@ def test_look_at_all_keys_begins_anew_at_another_server(
 ) -> None:
     stored = customers(3000)
     open_with(FIRST).set_many(stored)
-    looking = storage.glimpses()
+    looking = glimpses(storage)
     assert next(looking).is_first
     fail_over(RedisSettings.from_environment(Config.from_environ(environ).environment))
     rest = list(looking)
