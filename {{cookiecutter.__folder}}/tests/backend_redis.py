@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from redis import Redis
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
@@ -32,6 +33,12 @@ def cluster(running_cluster: Cluster) -> Cluster:
     running_cluster.wait_until_healthy()
     running_cluster.master().client().flushall()
     return running_cluster
+
+
+@pytest.fixture
+def master(cluster: Cluster) -> Redis:
+    """Sends commands to the master."""
+    return cluster.master().client()
 
 
 @pytest.fixture
@@ -94,6 +101,20 @@ def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
         return RedisSentinelStorage.from_environment(config.environment, config.retry)
 
     return open_another
+
+
+@pytest.fixture
+def open_with(cluster: Cluster) -> Iterator[Callable[..., RedisSentinelStorage]]:
+    """Opens the storage with further variables; each call as another process would."""
+    with ExitStack() as stack:
+
+        def open_another(**variables: str) -> RedisSentinelStorage:
+            config = Config.from_environ({**cluster.environ, **variables})
+            storage = RedisSentinelStorage.from_environment(config.environment, config.retry)
+            stack.callback(storage.close)
+            return storage
+
+        yield open_another
 
 
 @pytest.fixture(params=["unencrypted", "by TLS"])
