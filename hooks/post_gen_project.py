@@ -66,7 +66,7 @@ CHOICES = (
     Choice("tests/endings.py", "storage_backend", "redis sql"),
     Choice("tests/stalling_relay.py", "storage_backend", "redis sql"),
     Choice("tests/test_late_writes.py", "storage_backend", "redis sql"),
-    Choice("tests/test_transfer_failure.py", "storage_backend", "redis sql"),
+    Choice("tests/transfer/test_failure.py", "storage_backend", "redis sql"),
     Choice("tests/test_dev_cluster.py", "storage_backend", "redis"),
     Choice("tests/test_any_redis_value.py", "storage_backend", "redis"),
     Choice("tests/runbook", "storage_backend", "redis"),
