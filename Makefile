@@ -6,6 +6,8 @@ SEED ?= 1
 FAULTS ?= 100
 WRITES ?= 1000000
 STORAGES ?=
+# Of `make docs`: where the site goes.
+SITE ?= docs/_build
 # Of `make fuzz`: how many inputs at least.
 INPUTS ?= 1000000
 # Most tests wait for servers some of the time. Those of failovers measure it, and need a core each.
@@ -17,7 +19,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast faults fuzz bench bench-quick picture lint format audit lock release clean
+.PHONY: help setup demo test test-fast faults fuzz bench bench-quick picture docs lint format audit lock release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -60,6 +62,9 @@ bench-quick: setup ## measure some of docs/performance.md in two minutes (needs 
 picture: setup ## draw docs/page.png, a picture of the page at /docs
 	@.venv/bin/python -m scripts.docs_picture
 
+docs: setup ## build the site of docs/ into docs/_build; a warning is an error
+	@.venv/bin/sphinx-build -q -E -W --keep-going -n docs $(SITE)
+
 lint: setup ## check the style and types of the template's own Python
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
@@ -79,5 +84,5 @@ release: setup ## check, commit and tag a release, as in: make release VERSION=0
 	@.venv/bin/python scripts/release.py "$(VERSION)"
 
 clean: ## delete what the other targets made
-	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf docs/_build .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """Renders each combination of answers once in a test run, in however many processes it runs."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from .bake import TEMPLATE, Bake
+from .browser import launch
 
 OPTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 
@@ -177,3 +180,17 @@ def storage_environ(backend: Bake, new_storage: NewStorage, tmp_path: Path) -> d
 def backend(request: pytest.FixtureRequest, installed: Callable[[str], Bake]) -> Bake:
     """Each combination that has code of its own, with its environment installed."""
     return installed(request.param)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser, which is started once; while it runs, asyncio cannot be used here."""
+    with sync_playwright() as playwright:
+        try:
+            browser = launch(playwright)
+        except Error as error:
+            if "CI" in os.environ or "CHROMIUM" in os.environ:
+                raise
+            pytest.skip(f"no browser, as CONTRIBUTING.md says: {error.message[:60]}")
+        yield browser
+        browser.close()

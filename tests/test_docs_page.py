@@ -1,6 +1,5 @@
 """The page at /docs, as a person uses it in a browser."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,37 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Error,
-    Locator,
-    Page,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from .bake import Bake, Server
-from .browser import launch
 
 pytestmark = pytest.mark.slow
 
 KEY = "0123456789-abcdefghij"
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser, which is started once; while it runs, asyncio cannot be used here."""
-    with sync_playwright() as playwright:
-        try:
-            browser = launch(playwright)
-        except Error as error:
-            if "CI" in os.environ or "CHROMIUM" in os.environ:
-                raise
-            pytest.skip(f"no browser, as CONTRIBUTING.md says: {error.message[:60]}")
-        yield browser
-        browser.close()
 
 
 class Reader:

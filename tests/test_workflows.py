@@ -98,20 +98,35 @@ def test_an_action_is_pinned_to_one_commit_everywhere(render: Render) -> None:
     assert {action for action, pinned in commits.items() if len(pinned) > 1} == set()
 
 
-def test_every_workflow_may_only_read_the_repository_and_sign_in_to_deploy(
+def test_every_workflow_may_only_read_the_repository_and_sign_in_to_deploy_and_publish(
     repository: Path,
 ) -> None:
+    more = {
+        "deploy": {"contents": "read", "id-token": "write"},
+        "publish": {"pages": "write", "id-token": "write"},
+    }
     for file, workflow in workflows(repository):
         assert workflow["permissions"] == {"contents": "read"}, file
         for name, job in workflow["jobs"].items():
-            own = job.get("permissions", {})
-            assert own == ({"contents": "read", "id-token": "write"} if name == "deploy" else {})
+            assert job.get("permissions", {}) == more.get(name, {}), f"{file}: {name}"
+
+
+def test_the_site_is_published_only_from_main_once_the_tests_have_passed() -> None:
+    jobs = dict(workflows(TEMPLATE))["test.yml"]["jobs"]
+    publish = jobs["publish"]
+    assert publish["if"] == "github.ref == 'refs/heads/main'"
+    assert publish["needs"] == ["linux", "site"]
+    assert publish["environment"]["name"] == "github-pages"
+    (build,) = (step["run"] for step in jobs["site"]["steps"] if "run" in step)
+    assert build == "make docs"
+    (upload,) = (step for step in jobs["site"]["steps"] if "upload" in step.get("uses", ""))
+    assert f"SITE ?= {upload['with']['path']}\n" in (TEMPLATE / "Makefile").read_text()
 
 
 def test_deployment_waits_for_the_approval_of_its_stage(repository: Path) -> None:
     for file, workflow in workflows(repository):
         for name, job in workflow["jobs"].items():
-            assert ("environment" in job) == (name == "deploy"), file
+            assert ("environment" in job) == (name in ("deploy", "publish")), file
             if name == "deploy":
                 assert job["environment"] == "${{ inputs.stage }}"
                 stages = json.loads((repository / "zappa_settings.json").read_text())
