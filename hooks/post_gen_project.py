@@ -146,6 +146,7 @@ CHOICES = (
     Choice("tests/on_lambda/test_deadline.py", "__run", "lambda_redis lambda_sql"),
     Choice("tests/on_lambda/test_file_on_lambda.py", "__run", "lambda_file"),
     Choice("tests/on_lambda/test_migrations.py", "__run", "lambda_sql"),
+    Choice("tests/on_lambda/test_sql_on_lambda.py", "__run", "lambda_sql"),
     Choice("zappa_policy.json", "use_zappa", "True"),
     Choice("zappa_settings.json", "use_zappa", "True"),
     Choice("{{ cookiecutter.package_name }}/aws_lambda.py", "use_zappa", "True"),
