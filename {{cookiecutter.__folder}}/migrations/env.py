@@ -6,7 +6,10 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-from {{ cookiecutter.package_name }}.db_utils import migration_connection, reading_connection
+from {{ cookiecutter.package_name }}.db_utils import (
+    migration_connection,
+    reading_connection,
+)
 from {{ cookiecutter.package_name }}.models import Base
 
 

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
 
 from .redis_samples import ADA, TEXT
 from .strategies import customers, damaged, encodable, ids

@@ -7,7 +7,10 @@ import pytest
 import redis
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
 
 from .redis_samples import ADA, FOREIGN_VALUES, TEXT, listed, paged

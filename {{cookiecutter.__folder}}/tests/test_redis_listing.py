@@ -9,7 +9,11 @@ from itertools import chain
 import pytest
 import redis
 
-from {{ cookiecutter.package_name }}.storage import BadCursorError, CustomerStorage, redis_listing
+from {{ cookiecutter.package_name }}.storage import (
+    BadCursorError,
+    CustomerStorage,
+    redis_listing,
+)
 
 from .redis_samples import ADA, customers, ids_of, listed, paged
 from dev.cluster import Cluster

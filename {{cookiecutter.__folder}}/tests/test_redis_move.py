@@ -12,7 +12,9 @@ from flask import Flask
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.storage import redis_move
 from {{ cookiecutter.package_name }}.storage.redis_listing import Position
-from {{ cookiecutter.package_name }}.storage.redis_two_prefix_records import TwoPrefixRecords
+from {{ cookiecutter.package_name }}.storage.redis_two_prefix_records import (
+    TwoPrefixRecords,
+)
 
 from .redis_samples import FIRST, SECOND, TEXT, customers, fill, ids_of, keys, listed
 from dev.cluster import Cluster

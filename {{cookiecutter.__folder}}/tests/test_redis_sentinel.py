@@ -9,7 +9,10 @@ import pytest
 import redis
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
 from {{ cookiecutter.package_name }}.storage.redis_errors import TooFewReplicasError
 from {{ cookiecutter.package_name }}.storage.redis_sentinel import RedisSentinelStorage
 

@@ -9,7 +9,10 @@ import pytest
 import redis
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
 
 from . import test_storage_contract
 from .redis_samples import (

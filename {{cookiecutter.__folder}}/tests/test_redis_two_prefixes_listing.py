@@ -10,7 +10,9 @@ import redis
 
 from {{ cookiecutter.package_name }}.storage import redis_listing, redis_two_prefixes
 from {{ cookiecutter.package_name }}.storage.redis_listing import Position
-from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import RedisTwoPrefixStorage
+from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import (
+    RedisTwoPrefixStorage,
+)
 
 from .redis_samples import (
     ADA,

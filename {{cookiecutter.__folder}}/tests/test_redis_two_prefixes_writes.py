@@ -9,8 +9,13 @@ import pytest
 import redis
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
-from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import RedisTwoPrefixStorage
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
+from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import (
+    RedisTwoPrefixStorage,
+)
 
 from .redis_samples import (
     ADA,

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.transfer import json_text
-from {{ cookiecutter.package_name }}.transfer.records import HEADER, Format, RecordReader, format_of
+from {{ cookiecutter.package_name }}.transfer.records import (
+    HEADER,
+    Format,
+    RecordReader,
+    format_of,
+)
 
 from ..strategies import encodable
 from .files import (
