@@ -208,6 +208,8 @@ class RedisSentinelStorage(CustomerStorage):
         replicas = self._settings.wait_replicas
         with self.master.pipeline(transaction=False) as pipeline:
             queue_writes(pipeline)
+            if not again and not len(pipeline):
+                return []
             if again:
                 # What an attempt without an answer has done already is no write now, and WAIT would
                 # not wait for it; but it does for this one, at a key that no customer can have.

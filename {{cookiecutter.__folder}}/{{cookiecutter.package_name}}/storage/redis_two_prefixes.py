@@ -166,11 +166,13 @@ class RedisTwoPrefixStorage(RedisSentinelStorage):
             values: Any = pipeline.mget(keys)
             planned.extend(plan(ids, self.records.held_in(dict(zip(keys, values, strict=True)))))
             changed.update(customer_id for customer_id, _ in planned)
-            pipeline.watching = False  # what follows is sent at once, and EXEC ends the watch
-            for command in (("MULTI",), *(command for _, command in planned), ("EXEC",)):
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            if planned or again:
+                pipeline.watching = False  # what follows is sent at once, and EXEC ends the watch
+                for command in (("MULTI",), *(command for _, command in planned), ("EXEC",)):
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
 
-        done = self._acknowledged(queue_writes, again)[len(planned) + 1]
+        answers = self._acknowledged(queue_writes, again)
+        done = answers[len(planned) + 1] if answers else []
         if done is None:
             changed &= before
             raise WatchError
