@@ -1,6 +1,7 @@
 """What runs for those who have chosen GitLab."""
 
 import re
+import tomllib
 
 import pytest
 import yaml

@@ -62,9 +62,9 @@ def table(text: str, header: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def newcomer(shared: Path, tmp_path: Path) -> Newcomer:
+def newcomer(workshop: Workshop, tmp_path: Path) -> Newcomer:
     """Has a home of their own, with nothing in it."""
-    return Newcomer.set_up(Workshop.set_up(shared / "workshop"), tmp_path / "home")
+    return Newcomer.set_up(workshop, tmp_path / "home")
 
 
 def test_each_block_is_run_by_a_test() -> None:
