@@ -24,11 +24,11 @@ class Choice(NamedTuple):
 CHOICES = (
     Choice("{{ cookiecutter.package_name }}/storage/json_document.py", "storage_backend", "json"),
     Choice("{{ cookiecutter.package_name }}/storage/json_file.py", "storage_backend", "json"),
-    Choice("tests/backend_json.py", "storage_backend", "json", "tests/backend.py"),
+    Choice("tests/backend_file.py", "__kept_in", "file", "tests/backend.py"),
     Choice("tests/test_any_json_file.py", "storage_backend", "json"),
     Choice("tests/test_json_document.py", "storage_backend", "json"),
     Choice("tests/test_json_file.py", "storage_backend", "json"),
-    Choice("compose.json.yaml", "storage_backend", "json", "compose.yaml"),
+    Choice("compose.file.yaml", "__kept_in", "file", "compose.yaml"),
     Choice("compose.redis.yaml", "storage_backend", "redis", "compose.yaml"),
     Choice("compose.sql.yaml", "storage_backend", "sql", "compose.yaml"),
     Choice("dev", "storage_backend", "redis sql"),
@@ -85,9 +85,10 @@ CHOICES = (
     Choice("tests/test_sql_how_to.py", "storage_backend", "sql"),
     Choice("tests/test_sql_settings.py", "storage_backend", "sql"),
     Choice("tests/test_sql_storage.py", "storage_backend", "sql"),
+    Choice("{{ cookiecutter.package_name }}/storage/in_order.py", "storage_backend", "json sql"),
     Choice("tests/test_pages_in_order.py", "storage_backend", "json sql"),
     Choice(
-        ".github/workflows/deploy_json.yml", "__run", "lambda_json", ".github/workflows/deploy.yml"
+        ".github/workflows/deploy_file.yml", "__run", "lambda_file", ".github/workflows/deploy.yml"
     ),
     Choice(
         ".github/workflows/deploy_redis.yml",
@@ -101,23 +102,23 @@ CHOICES = (
     Choice("deploy", "use_zappa", "True"),
     Choice("docs/lambda.md", "use_zappa", "True"),
     Choice("lambda_function.py", "use_zappa", "True"),
-    Choice("run_lambda_json.py", "__run", "lambda_json", "run.py"),
+    Choice("run_lambda_file.py", "__run", "lambda_file", "run.py"),
     Choice("run_lambda_redis.py", "__run", "lambda_redis", "run.py"),
     Choice("run_lambda_sql.py", "__run", "lambda_sql", "run.py"),
     Choice("tests/on_lambda", "use_zappa", "True"),
-    Choice("tests/on_lambda/storage_json.py", "__run", "lambda_json", "tests/on_lambda/storage.py"),
+    Choice("tests/on_lambda/storage_file.py", "__run", "lambda_file", "tests/on_lambda/storage.py"),
     Choice(
         "tests/on_lambda/storage_redis.py", "__run", "lambda_redis", "tests/on_lambda/storage.py"
     ),
     Choice("tests/on_lambda/storage_sql.py", "__run", "lambda_sql", "tests/on_lambda/storage.py"),
     Choice("tests/on_lambda/test_deadline.py", "__run", "lambda_redis lambda_sql"),
-    Choice("tests/on_lambda/test_json_on_lambda.py", "__run", "lambda_json"),
+    Choice("tests/on_lambda/test_file_on_lambda.py", "__run", "lambda_file"),
     Choice("tests/on_lambda/test_migrations.py", "__run", "lambda_sql"),
     Choice("tests/on_lambda/test_sql_on_lambda.py", "__run", "lambda_sql"),
     Choice("zappa_policy.json", "use_zappa", "True"),
     Choice("zappa_settings.json", "use_zappa", "True"),
     Choice("{{ cookiecutter.package_name }}/aws_lambda.py", "use_zappa", "True"),
-    Choice("{{ cookiecutter.package_name }}/storage/json_on_lambda.py", "__run", "lambda_json"),
+    Choice("{{ cookiecutter.package_name }}/storage/file_on_lambda.py", "__run", "lambda_file"),
     Choice("{{ cookiecutter.package_name }}/storage/sql_on_lambda.py", "__run", "lambda_sql"),
     Choice(".github", "ci", "github"),
     Choice(".gitlab-ci.yml", "ci", "gitlab"),

@@ -42,8 +42,8 @@ COMBINATIONS: dict[str, dict[str, str]] = {
     "proprietary": {"license": "Proprietary", "ci": "none"},
 }
 # Those that differ in more than a text: each of these runs its own tests and serves.
-LAMBDA = ("json-lambda", "redis-lambda", "sql-lambda")
-BACKENDS = ("default", "changed", "redis", "sql", *LAMBDA)
+BACKENDS = [name for name in COMBINATIONS if name not in ("bsd", "proprietary")]
+LAMBDA = [name for name in BACKENDS if COMBINATIONS[name].get("use_zappa")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,8 +12,9 @@ STEP = re.compile(
 class Developer:
     """Someone who follows a page in a folder.
 
-    A block of a diff is about the file that was named last, as is one in another language, which is
-    the whole of a new file. The commands of a console are run.
+    A block of a diff is about the file that was named last, and about a section of it if it begins
+    with `@@ heading @@`. One in another language is the whole of a new file. The commands of a
+    console are run.
 
     Attributes:
         folder: Where the page is followed.
@@ -27,7 +28,7 @@ class Developer:
     def follow(self, section: str) -> int:
         """Do what a section says, which states how many lines it adds; how many they were."""
         page = (self.folder / self._page).read_text(encoding="utf-8")
-        (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+        text = section_of(page, f"## {section}")
         file = ""
         lines = 0
         for step in STEP.finditer(text):
@@ -35,7 +36,8 @@ class Developer:
                 file = step["file"]
             else:
                 lines += self.do(step["kind"], file, step["text"])
-        assert [int(stated) for stated in re.findall(r"(\d+) lines", text)] == [lines] * bool(lines)
+        stated = [int(number) for number in re.findall(r"(\d+) lines", text)]
+        assert stated == [lines] * bool(lines), f"{section}: {lines} lines"
         return lines
 
     def do(self, kind: str, file: str, text: str) -> int:
@@ -66,9 +68,18 @@ class Developer:
     def _change(self, file: str, lines: list[str]) -> int:
         """Put the lines with a plus into the file, where the page shows them; how many they are."""
         path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        where = text
+        if lines[0].startswith("@@"):
+            where = section_of(text, lines.pop(0).strip("@ "))
         before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
         after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
-        text = path.read_text(encoding="utf-8")
-        assert text.count(before) == 1, f"{file}: {before}"
-        path.write_text(text.replace(before, after), encoding="utf-8")
+        assert where.count(before) == 1, f"{file}: {before}"
+        path.write_text(text.replace(where, where.replace(before, after)), encoding="utf-8")
         return sum(line.startswith("+") for line in lines)
+
+
+def section_of(text: str, heading: str) -> str:
+    """The section of a page that has a heading of the second level."""
+    (section,) = re.findall(rf"^{heading}\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return str(section)

@@ -92,12 +92,12 @@ class Place:
 
 @contextmanager
 def storage_for(bake: Bake, folder: Path, kind: str) -> Iterator[Mapping[str, str]]:
-    """The variables for an empty storage of a kind: json, redis, sqlite, postgresql or mariadb."""
-    if kind == "json":
-        yield {"DATA_PATH": str(folder / "customers.json")}
-    elif kind == "redis":
+    """The variables for an empty storage: redis, sqlite, postgresql, mariadb, or one in a file."""
+    if kind == "redis":
         with bake.cluster() as environ:
             yield environ
+    elif kind not in ("sqlite", "postgresql", "mariadb"):
+        yield {"DATA_PATH": str(folder / f"customers.{kind}")}
     else:
         with databases_of(bake, kind, folder) as databases:
             environ = {"DATABASE_URL": databases.create("moved")}

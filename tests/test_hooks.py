@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .bake import TEMPLATE, Bake, clean_environ
-from .conftest import OPTIONS, Render
+from .conftest import COMBINATIONS, OPTIONS, Render
 from .servers import serve
 from .test_readme_picture import lines_of_tests, shown_by_picture, without_numbers
 
@@ -48,22 +48,24 @@ def choices() -> list[tuple[str, str, str, str]]:
 
 
 @pytest.mark.parametrize("row", choices(), ids=lambda row: f"{row[0]} {row[1]}={row[2]}")
-def test_row_of_the_table_names_what_exists(row: tuple[str, str, str, str]) -> None:
+def test_row_of_the_table_names_what_exists(row: tuple[str, str, str, str], render: Render) -> None:
     path, option, answers, _ = row
     folder = PROJECT / path.replace(
         "{{ cookiecutter.package_name }}", "{{cookiecutter.package_name}}"
     )
     assert folder.exists()
-    for answer in answers.split():
-        assert answer in possible_answers(option)
+    assert set(answers.split()) <= given_answers(option, render)
 
 
-def possible_answers(option: str) -> list[str]:
-    """What the answer to an option may be."""
-    if option == "__run":
-        return [prefix + one for prefix in ("", "lambda_") for one in OPTIONS["storage_backend"]]
-    options = OPTIONS[option]
-    return options if isinstance(options, list) else ["True", "False"]
+def given_answers(option: str, render: Render) -> set[str]:
+    """What the combinations answer to an option, or derive from answers."""
+    return {str(render(name, COMBINATIONS[name]).answers[option]) for name in COMBINATIONS}
+
+
+def test_combinations_give_each_answer_to_each_choice(render: Render) -> None:
+    for option, possible in OPTIONS.items():
+        if isinstance(possible, list):
+            assert given_answers(option, render) == set(possible), option
 
 
 def test_no_two_rows_end_as_the_same_file_for_one_answer() -> None:
@@ -79,9 +81,9 @@ def test_every_option_that_chooses_files_has_rows_for_its_answers() -> None:
     answers: dict[str, set[str]] = {}
     for _, option, row_answers, _ in choices():
         answers.setdefault(option, set()).update(row_answers.split())
-    assert answers["license"] == set(OPTIONS["license"])
-    assert answers["ci"] == set(OPTIONS["ci"]) - {"none"}
-    assert answers["storage_backend"] == set(OPTIONS["storage_backend"])
+    for option, possible in OPTIONS.items():
+        if isinstance(possible, list):
+            assert answers[option] == set(possible) - {"none"}
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.name)

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scripts.readme_picture import CURLS, LETTER, MARGIN, PICTURE, RENDER, Session, perform
+from scripts.moving_picture import LETTER, MARGIN, Session
+from scripts.readme_picture import CURLS, PICTURE, RENDER, perform
 
 from .bake import Bake
 

@@ -54,16 +54,24 @@ class ProjectDeveloper(Developer):
             assert done.returncode == 0, f"{one}\n{done.stdout}{done.stderr}"
 
 
-@pytest.fixture(params=["json", "redis", "sqlite", "postgresql"])
+RENDERINGS = {
+    "json": "default",
+    "redis": "redis",
+    "sqlite": "sql",
+    "postgresql": "sql",
+}
+
+
+@pytest.fixture(params=RENDERINGS)
 def developer(
     request: pytest.FixtureRequest, installed: Callable[[str], Bake], tmp_path: Path
 ) -> Iterator[ProjectDeveloper]:
     """A developer, for each storage."""
     kind = request.param
-    shared = installed({"json": "default", "redis": "redis"}.get(kind, "sql"))
+    shared = installed(RENDERINGS[kind])
     project = shared.copy_to(tmp_path)
     (project.path / ".venv").symlink_to(shared.path / ".venv")
-    if kind in ("json", "redis"):
+    if RENDERINGS[kind] != "sql":
         yield ProjectDeveloper(project, {})
     else:
         others = " and ".join(f"not {name}" for name in ("sqlite", "postgresql") if name != kind)

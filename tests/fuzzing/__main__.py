@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.load import render
 from tests.bake import TEMPLATE, Bake, run_in, tool
+from tests.conftest import OPTIONS
 from tests.faults.page import keep
 
 PLUGIN = Path(__file__).with_name("plugin")
@@ -45,7 +46,7 @@ def main() -> None:
     inputs: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        bakes = [render(backend, Path(name, backend)) for backend in ("json", "redis", "sql")]
+        bakes = [render(backend, Path(name, backend)) for backend in OPTIONS["storage_backend"]]
         for seed in itertools.count(asked.seed):
             examples = max(100, (asked.inputs - inputs.total()) // 60)
             for bake in bakes:

@@ -17,15 +17,13 @@ from typing import ClassVar, Self
 from filelock import FileLock, Timeout
 
 from ..config import Environment
-from ..customers import Customer, check_customer_id
-from ..record import InvalidRecordError
+from ..customers import Customer
 from ..retry import RetryPolicy
-from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
+from . import Report, StorageUnavailableError
+from .in_order import OrderedStorage
 from .json_document import ForeignTextError, JsonDocument
 
 DEFAULT_PATH = Path(__file__).parents[2] / "customers.json"
-
-_CURSOR = "after:"
 
 # Another program has the file open just now: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and
 # ERROR_LOCK_VIOLATION (https://learn.microsoft.com/windows/win32/debug/system-error-codes).
@@ -53,7 +51,7 @@ class _Change:
     problem: str = ""
 
 
-class JsonFileStorage(CustomerStorage):
+class JsonFileStorage(OrderedStorage):
     """Keeps customers in a file.
 
     A write exchanges the whole file for a new one, so that a reader, or a crash, meets either the
@@ -117,21 +115,9 @@ class JsonFileStorage(CustomerStorage):
         """Every customer, in the order of their IDs, as they were at the first batch."""
         yield from self._read().batches()
 
-    def page(self, limit: int, cursor: str | None) -> Page:
-        """At most `limit` customers, in the order of their IDs."""
-        after = None
-        if cursor is not None:
-            if not cursor.startswith(_CURSOR):
-                raise BadCursorError
-            after = cursor.removeprefix(_CURSOR)
-            try:
-                check_customer_id(after)
-            except InvalidRecordError:
-                raise BadCursorError from None
-        found = list(islice(chain.from_iterable(self._read().batches(after)), limit + 1))
-        if len(found) <= limit:
-            return Page(found, None)
-        return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
+    def after(self, customer_id: str, count: int) -> list[Customer]:
+        """The first customers behind an ID, in the order of their IDs."""
+        return list(islice(chain.from_iterable(self._read().batches(customer_id)), count))
 
     def estimated_size(self) -> int:
         """How many customers there are."""

@@ -12,26 +12,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .. import db_utils
 from ..config import Environment
-from ..customers import Customer, check_customer_id
+from ..customers import Customer
 from ..models import Base, CustomerRow
-from ..record import InvalidRecordError
 from ..retry import RetryPolicy
-from . import (
-    BadCursorError,
-    CustomerStorage,
-    Page,
-    Report,
-    StorageUnavailableError,
-    in_batches,
-)
+from . import Report, StorageUnavailableError, in_batches
+from .in_order import BATCH, OrderedStorage
 from .sql_errors import is_read_only, is_transient, reason
 from .sql_settings import SqlSettings
 
-BATCH = 1000
 # A restart takes about a second: pausing longer between two attempts only makes it longer.
 MAX_BACKOFF_SECONDS = 0.25
 
-_CURSOR = "after:"
 customer_key = CustomerRow.customer_id
 _CUSTOMER = select(*(getattr(CustomerRow, name) for name in Customer.__struct_fields__))
 # Made once, so that it is not compared by its parts with what was compiled before.
@@ -41,7 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class SqlStorage(CustomerStorage):
+class SqlStorage(OrderedStorage):
     """Keeps each customer as a row of a table.
 
     A read or write that fails for a reason that passes by itself is done again: a write says what
@@ -167,25 +158,10 @@ class SqlStorage(CustomerStorage):
         """Delete customers; how many of them were there."""
         return sum(self._delete_batch(batch) for batch in in_batches(customer_ids, BATCH))
 
-    def stream(self) -> Iterator[list[Customer]]:
-        """Every customer, in the order of their IDs.
-
-        Each batch is a query of its own, so that a slow client holds up no connection, and a
-        restart of the database does not end the answer.
-        """
-        after = ""
-        while batch := self._after(after, BATCH):
-            yield batch
-            if len(batch) < BATCH:
-                return
-            after = batch[-1].customer_id
-
-    def page(self, limit: int, cursor: str | None) -> Page:
-        """At most `limit` customers, in the order of their IDs."""
-        found = self._after("" if cursor is None else _id_in(cursor), limit + 1)
-        if len(found) <= limit:
-            return Page(found, None)
-        return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
+    def after(self, customer_id: str, count: int) -> list[Customer]:
+        """The first customers behind an ID, in the order of their IDs."""
+        following = _CUSTOMER.where(customer_key > customer_id).order_by(customer_key)
+        return self.sql_command(self._read, following.limit(count))
 
     def estimated_size(self) -> int:
         """How many customers there are."""
@@ -219,10 +195,6 @@ class SqlStorage(CustomerStorage):
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
-
-    def _after(self, customer_id: str, count: int) -> list[Customer]:
-        following = _CUSTOMER.where(customer_key > customer_id).order_by(customer_key)
-        return self.sql_command(self._read, following.limit(count))
 
     def _read(self, query: Any, values: Mapping[str, object] = {}) -> list[Customer]:
         return [Customer(*row) for row in self._rows(query, values)]
@@ -269,12 +241,3 @@ def _server(connection: Connection) -> str:
     version = connection.dialect.server_version_info or ()
     numbers = [str(part) for part in version if isinstance(part, int)]
     return f"{name[connection.dialect.name]} {'.'.join(numbers)}"
-
-
-def _id_in(cursor: str) -> str:
-    if not cursor.startswith(_CURSOR):
-        raise BadCursorError
-    try:
-        return check_customer_id(cursor.removeprefix(_CURSOR))
-    except InvalidRecordError:
-        raise BadCursorError from None
