@@ -51,7 +51,7 @@ def measure_memory(report: Report, bakes: Mapping[str, Bake], folder: Path) -> N
 NEEDED = {
     "json": "",
     "redis": "import redis.sentinel",
-    "sql": "import flask_migrate, flask_sqlalchemy, psycopg, sqlalchemy.dialects.postgresql",
+    "sql": "import flask_migrate, psycopg, sqlalchemy.dialects.postgresql",
 }
 START_RATIOS = {"json": 1.25, "redis": 1.15, "sql": 1.15}
 

@@ -11,7 +11,7 @@ from .developer import Developer
 
 pytestmark = pytest.mark.slow
 
-TESTS = ("orders", "http_contract", "openapi", "commands")
+TESTS = ("orders", "http_contract", "openapi", "commands", "migrations")
 
 
 class ProjectDeveloper(Developer):

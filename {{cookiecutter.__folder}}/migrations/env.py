@@ -27,7 +27,7 @@ def run_online(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         transactional_ddl=connection.dialect.name in ("postgresql", "sqlite"),
-        **current_app.extensions["migrate"].configure_args,
+        render_as_batch=True,  # SQLite cannot change a column of a table that is there
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -7,26 +7,27 @@ from redis.sentinel import MasterNotFoundError
 
 # Too few replicas just now (redis.conf, min-replicas-to-write); a WAIT that was cut short because
 # its server became a replica; a replica that has no master.
-_TRANSIENT_CODES = ("NOREPLICAS", "UNBLOCKED", "MASTERDOWN")
+_PASSING_CODES = ("NOREPLICAS", "UNBLOCKED", "MASTERDOWN")
 _REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError)
-_PASSING = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.ReadOnlyError,
-)
 
 
 class TooFewReplicasError(exceptions.RedisError):
     """A write reached the master, but not as many replicas as it should."""
 
 
+_PASSING = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    TooFewReplicasError,
+)
+
+
 def is_transient(error: Exception) -> bool:
     """Whether an error may be gone at the next attempt, as those of a failover are."""
     if isinstance(error, _REFUSED):  # which redis-py counts among the connection's errors
         return False
-    if isinstance(error, (*_PASSING, TooFewReplicasError)):
-        return True
-    return isinstance(error, exceptions.ResponseError) and str(error).startswith(_TRANSIENT_CODES)
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
 
 
 def reason(error: exceptions.RedisError, who: str = "the master", variables: str = "REDIS") -> str:
@@ -38,6 +39,8 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
         variables: How the names of the variables begin that hold its credentials.
     """
     cause = error.__context__
+    why = getattr(cause, "strerror", None)
+    no_tls = isinstance(cause, ssl.SSLError) or "handshake" in str(cause)
     match error:
         case MasterNotFoundError():
             return "no sentinel that can be reached knows a healthy master"
@@ -49,20 +52,20 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
             # In a pipeline, what stands before that repeats the command.
             told = str(error).rpartition("caused error: ")[2]
             return f"{who} does not permit a command to this user: {told}"
-        case exceptions.TimeoutError() if "handshake" in str(cause):
+        case exceptions.ConnectionError() if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{who} has a certificate that is not trusted: set REDIS_TLS_CA to its CA"
+        case exceptions.ConnectionError() | exceptions.TimeoutError() if no_tls:
             return f"{who} does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
         case exceptions.TimeoutError():
             return f"{who} does not answer"
-        case exceptions.ConnectionError() if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{who} has a certificate that is not trusted: set REDIS_TLS_CA to its CA"
-        case exceptions.ConnectionError() if isinstance(cause, ssl.SSLError):
-            return f"{who} does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
-        case exceptions.ConnectionError() if isinstance(cause, ConnectionResetError):
+        case exceptions.ConnectionError() if isinstance(cause, ConnectionResetError) or not why:
             return f"{who} closed the connection: if it wants TLS, set REDIS_TLS to 1"
-        case exceptions.ConnectionError() if isinstance(cause, OSError) and cause.strerror:
-            return f"{who} cannot be reached: {cause.strerror}"
         case exceptions.ConnectionError():
-            return f"{who} closed the connection: if it wants TLS, set REDIS_TLS to 1"
+            return f"{who} cannot be reached: {why}"
+        case exceptions.ResponseError() if str(error).startswith("NOGOODSLAVE"):
+            return "no replica is fit to take over"
+        case exceptions.ResponseError() if str(error).startswith("INPROG"):
+            return "a failover goes on already"
         case exceptions.ResponseError() if "DB index is out of range" in str(error):
             return f"{who} has no keyspace of that number: REDIS_DB is too high"
         case _:

@@ -1,12 +1,16 @@
 """`flask storage move-keys`: brings customers from the other prefix under REDIS_KEY_PREFIX."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 from flask.cli import with_appcontext
 
 from . import StorageUnavailableError
+from .redis_listing import BATCH, Position
+from .redis_two_prefix_records import TwoPrefixRecords, decoded, is_under
 
 if TYPE_CHECKING:
     from .redis_two_prefixes import RedisTwoPrefixStorage
@@ -29,47 +33,97 @@ def move_keys_command(dry_run: bool) -> None:
             "REDIS_OTHER_KEY_PREFIX must say what the keys to move begin with; it is not set"
         )
     try:
-        moved = 0 if dry_run else _move_all(storage)
-        movable, conflicts, foreign = _look(storage)
-        while movable and not dry_run:  # someone has just written under the prefix to be given up
-            moved += _move_all(storage)
-            movable, conflicts, foreign = _look(storage)
+        moved, conflicts, foreign = move_all(storage, dry_run=dry_run)
     except StorageUnavailableError as error:
         raise click.ClickException(str(error)) from None
-    done = f"{_keys(movable)} would be moved" if dry_run else f"moved {_keys(moved)}"
+    for customer_id in conflicts:
+        click.echo(
+            f"left, as the new key holds something else: {json.dumps(customer_id)}", err=True
+        )
+    done = f"{_keys(moved)} would be moved" if dry_run else f"moved {_keys(moved)}"
     holds, is_left = ("holds", "is left") if foreign == 1 else ("hold", "are left")
     click.echo(f"{done}; {_keys(foreign)} that {holds} no customer {is_left}")
     if conflicts:
-        raise click.ClickException(f"{_keys(conflicts)} cannot be moved")
-
-
-def _move_all(storage: "RedisTwoPrefixStorage") -> int:
-    """Move customers until a look at all keys finds none to be moved; how many there were."""
-    total = 0
-    while moved := sum(storage.move(glimpse.movable) for glimpse in storage.glimpses()):
-        total += moved
-    return total
-
-
-def _look(storage: "RedisTwoPrefixStorage") -> tuple[int, int, int]:
-    """Look at all keys, and print a line about each customer that cannot be moved.
-
-    Returns:
-        How many keys can be moved, how many cannot, and how many hold no customer.
-    """
-    movable = conflicts = foreign = 0
-    for glimpse in storage.glimpses():
-        if glimpse.is_first:
-            movable = conflicts = foreign = 0
-        movable += len(glimpse.movable)
-        conflicts += len(glimpse.conflicts)
-        foreign += glimpse.foreign
-        for customer_id in glimpse.conflicts:
-            click.echo(
-                f"left, as the new key holds something else: {json.dumps(customer_id)}", err=True
-            )
-    return movable, conflicts, foreign
+        raise click.ClickException(f"{_keys(len(conflicts))} cannot be moved")
 
 
 def _keys(number: int) -> str:
     return f"{number:,} key{'s' * (number != 1)}"
+
+
+def move_all(storage: "RedisTwoPrefixStorage", *, dry_run: bool) -> tuple[int, list[str], int]:
+    """Move customers until a look at all keys finds none to be moved.
+
+    Returns:
+        How many were moved, or would be; the IDs of those who cannot be; how many keys hold no
+        customer.
+    """
+    moved = movable = foreign = 0
+    conflicts: list[str] = []
+    while True:
+        for glimpse in glimpses(storage):
+            if glimpse.is_first:
+                movable, conflicts, foreign = 0, [], 0
+            movable += len(glimpse.movable)
+            conflicts += glimpse.conflicts
+            foreign += glimpse.foreign
+            if not dry_run:
+                moved += storage.move(glimpse.movable)
+        if dry_run or not movable:
+            return movable if dry_run else moved, conflicts, foreign
+
+
+class Glimpse(msgspec.Struct, frozen=True):
+    """Some keys under the prefix that customers are moved from.
+
+    Attributes:
+        position: How far the look at all keys has come.
+        is_first: Whether that look begins here, perhaps anew.
+        movable: The IDs that have a key there.
+        conflicts: Those of them that cannot be moved, as their place is taken.
+        foreign: How many of the keys hold no customer.
+    """
+
+    position: Position
+    is_first: bool
+    movable: list[str]
+    conflicts: list[str]
+    foreign: int
+
+
+def glimpses(storage: "RedisTwoPrefixStorage") -> Iterator[Glimpse]:
+    """Look at all keys under the prefix that customers are moved from, some at a time.
+
+    Those that are there all the time are seen at least once. Another server starts it anew.
+    """
+    position = Position()
+    while not position.at_end_of_turn:
+        glimpse = storage.redis_command(_glimpse, storage.records, position)
+        yield glimpse
+        position = glimpse.position
+
+
+def _glimpse(records: TwoPrefixRecords, position: Position) -> Glimpse:
+    new, old = records.prefixes
+    run_id, scan_cursor, keys = records.scan(old, position.scan_cursor, BATCH)
+    if position.run_id not in ("", run_id):
+        return _glimpse(records, Position())
+    sources = decoded(set(keys))
+    values = records.values_at([*sources, *(new + key.removeprefix(old) for key in sources)])
+    held = records.held_in(values)
+    found = [key for key in sources if is_under(old, key, held)]
+    targets = [new + key.removeprefix(old) for key in found]
+    movable: list[str] = []
+    conflicts: list[str] = []
+    for source, target, kind in zip(found, targets, records.types(targets), strict=True):
+        is_free = values[target] is None and kind in (b"none", b"string")  # written just now
+        is_same = held.get(target) == held[source]
+        (movable if is_free or is_same else conflicts).append(held[source].customer_id)
+    ours = {*held, *records.keys("/")}  # with what is written for WAIT
+    return Glimpse(
+        position=Position(run_id, scan_cursor),
+        is_first=not position.run_id,
+        movable=movable,
+        conflicts=conflicts,
+        foreign=len(set(keys)) - sum(key in ours for key in sources),
+    )
