@@ -22,6 +22,7 @@ JUDGES = (
     "hooks",
     "hostile_answers",
     "release",
+    "reserved_names",
     "static",
     "swap_surface",
     "template",
@@ -98,12 +99,6 @@ class Maintainer(Developer):
         project.git("init", "--quiet", "--initial-branch=main")
         project.commit("As rendered")
         return project
-
-
-@pytest.fixture(scope="session")
-def workshop(shared: Path) -> Workshop:
-    """The template's clone, for all processes of this test run."""
-    return Workshop.set_up(shared / "workshop")
 
 
 @pytest.fixture
