@@ -22,13 +22,18 @@ class Choice(NamedTuple):
 
 
 CHOICES = (
+    Choice("{{ cookiecutter.package_name }}/storage/json_by_hand.py", "storage_backend", "json"),
     Choice("{{ cookiecutter.package_name }}/storage/json_document.py", "storage_backend", "json"),
     Choice("{{ cookiecutter.package_name }}/storage/json_file.py", "storage_backend", "json"),
     Choice("tests/backend_file.py", "__kept_in", "file", "tests/backend.py"),
+    Choice("{{ cookiecutter.package_name }}/storage/json_on_disk.py", "storage_backend", "json"),
     Choice("tests/test_any_json_file.py", "storage_backend", "json"),
+    Choice("tests/test_json_by_hand.py", "storage_backend", "json"),
     Choice("tests/test_json_document.py", "storage_backend", "json"),
+    Choice("tests/test_json_durability.py", "storage_backend", "json"),
     Choice("tests/test_json_file.py", "storage_backend", "json"),
     Choice("compose.file.yaml", "__kept_in", "file", "compose.yaml"),
+    Choice("tests/test_json_writers.py", "storage_backend", "json"),
     Choice("compose.redis.yaml", "storage_backend", "redis", "compose.yaml"),
     Choice("compose.sql.yaml", "storage_backend", "sql", "compose.yaml"),
     Choice("dev", "storage_backend", "redis sql"),

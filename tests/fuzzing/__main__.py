@@ -24,6 +24,7 @@ KINDS = {
     "test_any_request": "requests: bodies, IDs, limits and cursors",
     "test_config": "values of environment variables",
     "test_fuzzed_answers": "answers to the template's questions",
+    "test_json_by_hand": FILE,
     "test_json_document": FILE,
     "test_openapi": "records, beside the API's description of them",
     "test_records": "exported files, whole and broken",

@@ -62,13 +62,18 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
             return f"{who} closed the connection: if it wants TLS, set REDIS_TLS to 1"
         case exceptions.ConnectionError():
             return f"{who} cannot be reached: {why}"
-        case exceptions.ResponseError() if str(error).startswith("NOGOODSLAVE"):
-            return "no replica is fit to take over"
-        case exceptions.ResponseError() if str(error).startswith("INPROG"):
-            return "a failover goes on already"
-        case exceptions.ResponseError() if "DB index is out of range" in str(error):
-            return f"{who} has no keyspace of that number: REDIS_DB is too high"
         case _:
-            # Not the rest of the message, as it may repeat the command, and with it a customer.
-            code = str(error).partition(" ")[0]
-            return f"{who} refused a command: {code if code.isupper() else type(error).__name__}"
+            return _refusal(str(error), who) or f"{who} refused a command: {type(error).__name__}"
+
+
+def _refusal(text: str, who: str) -> str:
+    """What a server's answer means; empty if it has no code."""
+    if text.startswith("NOGOODSLAVE"):
+        return "no replica is fit to take over"
+    if text.startswith("INPROG"):
+        return "a failover goes on already"
+    if "DB index is out of range" in text:
+        return f"{who} has no keyspace of that number: REDIS_DB is too high"
+    # Not the rest of the message, as it may repeat the command, and with it a customer.
+    code = text.partition(" ")[0]
+    return f"{who} refused a command: {code}" if code.isupper() else ""
