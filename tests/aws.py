@@ -229,9 +229,8 @@ def path_to_python(bake: Bake) -> dict[str, str]:
 
 def deployable(bake: Bake, folder: Path) -> Bake:
     """A copy of a project whose settings are filled in, for a Python that is here."""
-    project = bake.copy_to(folder)
+    project = bake.copy_to(folder, share_environment=True)
     shutil.copy(bake.path / "uv.lock", project.path)
-    (project.path / ".venv").symlink_to(bake.path / ".venv")
     file = project.path / "zappa_settings.json"
     settings = json.loads(file.read_text())
     settings["dev"].update(

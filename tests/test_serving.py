@@ -150,9 +150,7 @@ def test_env_file_is_read_in_development(backend: Bake, tmp_path: Path) -> None:
     (project.path / ".env").write_text(
         backend.read(".env.example").replace("LOG_LEVEL=INFO", "LOG_LEVEL=loud")
     )
-    done = project.run(
-        backend.python, "-m", "flask", "customers", "list", environ={"FLASK_APP": "run"}
-    )
+    done = project.run(backend.python, "-m", "flask", "customers", "list")
     assert done.returncode != 0
     assert "LOG_LEVEL must be" in done.stderr
 
@@ -171,8 +169,7 @@ def test_every_curl_of_the_readme_works(backend: Bake, server: Server) -> None:
 def test_every_flask_command_of_the_readme_works(
     backend: Bake, storage_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    project = backend.copy_to(tmp_path)  # as some of them write files
-    (project.path / ".venv").symlink_to(backend.path / ".venv")
+    project = backend.copy_to(tmp_path, share_environment=True)  # as some of them write files
     commands = re.findall(r"^(\.venv/bin/flask .*)$", project.read("README.md"), re.MULTILINE)
     assert len(commands) >= 8
     for command in commands:
