@@ -117,11 +117,6 @@ def test_longest_names_keep_paths_short(render: Render) -> None:
     assert max(len(f"{bake.path.name}/{file}") for file in bake.files()) <= LONGEST_PATH
 
 
-def test_python_files_compile(bake: Bake) -> None:
-    for file in python_files(bake):
-        compile(bake.read(file), file, "exec")
-
-
 @pytest.mark.parametrize("check", ["check", "format --check"])
 @pytest.mark.parametrize("name", [*COMBINATIONS, "longest", "last"])
 def test_ruff_finds_nothing(render: Render, name: str, check: str) -> None:
