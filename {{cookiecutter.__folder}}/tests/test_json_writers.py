@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -114,7 +113,7 @@ def test_writes_that_wait_for_the_lock_are_written_together(
 def test_waiting_writers_are_told_of_their_write_at_once(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With each exchange slowed down, writers wait for no more than the one after their own."""
+    """With each exchange slowed down, few writers wait for another one than their own."""
     storage = JsonFileStorage(path, RetryPolicy())
     exchanges = 0
     replace = os.replace
@@ -137,8 +136,7 @@ def test_waiting_writers_are_told_of_their_write_at_once(
 
     with ThreadPoolExecutor(8) as pool:
         waits = list(chain.from_iterable(pool.map(write, range(8))))
-    assert statistics.median(waits) <= 2  # a busy machine may hold up some
-    assert exchanges < len(waits)
+    assert sum(waits) < 2 * len(waits)
 
 
 def test_only_writes_whose_time_is_up_fail_while_the_lock_is_held(

@@ -1,7 +1,7 @@
 """`flask storage move-keys`: customers get the keys of another prefix."""
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,9 +11,11 @@ from flask import Flask
 
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.storage import redis_move
-from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import RedisTwoPrefixStorage
+from {{ cookiecutter.package_name }}.storage.redis_listing import Position
+from {{ cookiecutter.package_name }}.storage.redis_two_prefix_records import TwoPrefixRecords
 
 from .redis_samples import FIRST, SECOND, TEXT, customers, fill, ids_of, keys, listed
+from dev.cluster import Cluster
 
 Open = Callable[..., Any]
 Move = Callable[..., Result]
@@ -139,30 +141,38 @@ def test_keys_that_are_in_each_other_s_place_are_all_moved(master: redis.Redis, 
     assert keys(master) == {f"customer:{name}".encode() for name in names}
 
 
+@pytest.fixture
+def before_looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has things happen, each before the command looks at some more keys."""
+
+    def set_up(*happenings: Callable[[], None]) -> None:
+        look = redis_move.look
+        coming = iter(happenings)
+
+        def look_afterwards(records: TwoPrefixRecords, position: Position) -> Any:
+            next(coming, lambda: None)()
+            return look(records, position)
+
+        monkeypatch.setattr(redis_move, "look", look_afterwards)
+
+    return set_up
+
+
 def test_key_that_is_written_at_the_last_moment_is_moved_too(
-    master: redis.Redis, move: Move, monkeypatch: pytest.MonkeyPatch
+    master: redis.Redis, move: Move, before_looks: Callable[..., None]
 ) -> None:
-    glimpses = redis_move.glimpses
-    late = customers(3)
-
-    def glimpses_after_a_write(storage: RedisTwoPrefixStorage) -> Iterator[redis_move.Glimpse]:
-        if late:
-            fill(master, "", [late.pop()])
-        return glimpses(storage)
-
-    monkeypatch.setattr(redis_move, "glimpses", glimpses_after_a_write)
+    before_looks(*(partial(fill, master, "", [late]) for late in customers(3)))
     assert move().output == "moved 3 keys; 0 keys that hold no customer are left\n"
 
 
 def test_what_was_counted_before_another_server_is_not_counted_twice(
-    master: redis.Redis, move: Move, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, master: redis.Redis, move: Move, before_looks: Callable[..., None]
 ) -> None:
-    fill(master, "", customers(1))
-    glimpses = redis_move.glimpses
-    monkeypatch.setattr(
-        redis_move, "glimpses", lambda storage: chain(glimpses(storage), glimpses(storage))
-    )
-    assert move("--dry-run").output.startswith("1 key would be moved; ")
+    fill(master, "", customers(5000))
+    old = cluster.master()
+    before_looks(lambda: None, lambda: None, cluster.planned_failover)
+    assert move("--dry-run").output.startswith("5,000 keys would be moved; ")
+    assert cluster.master() is not old
 
 
 def test_without_another_prefix_nothing_is_moved(move: Move, master: redis.Redis) -> None:

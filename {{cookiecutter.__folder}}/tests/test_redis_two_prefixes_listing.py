@@ -10,7 +10,6 @@ import redis
 
 from {{ cookiecutter.package_name }}.storage import redis_listing, redis_two_prefixes
 from {{ cookiecutter.package_name }}.storage.redis_listing import Position
-from {{ cookiecutter.package_name }}.storage.redis_move import glimpses
 from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import RedisTwoPrefixStorage
 
 from .redis_samples import (
@@ -149,16 +148,3 @@ def test_listing_that_another_server_began_is_begun_anew(storage: RedisTwoPrefix
         first = storage._listing.scan(Position("another run", scan_cursor, turn=1), 10)
         assert first.turn == 1
         assert storage._listing.scan(first, 10).pending == ("1",)
-
-
-def test_look_at_all_keys_begins_anew_at_another_server(
-    cluster: Cluster, storage: RedisTwoPrefixStorage, open_with: Open
-) -> None:
-    stored = customers(3000)
-    open_with(**FIRST).set_many(stored)
-    looking = glimpses(storage)
-    assert next(looking).is_first
-    cluster.planned_failover()
-    rest = list(looking)
-    assert [glimpse.is_first for glimpse in rest] == [True, *(False for _ in rest[1:])]
-    assert {one for glimpse in rest for one in glimpse.movable} == set(ids_of(stored))

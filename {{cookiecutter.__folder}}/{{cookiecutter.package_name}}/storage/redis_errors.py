@@ -38,9 +38,6 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
         who: Which server it is about.
         variables: How the names of the variables begin that hold its credentials.
     """
-    cause = error.__context__
-    why = getattr(cause, "strerror", None)
-    no_tls = isinstance(cause, ssl.SSLError) or "handshake" in str(cause)
     match error:
         case MasterNotFoundError():
             return "no sentinel that can be reached knows a healthy master"
@@ -52,28 +49,29 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
             # In a pipeline, what stands before that repeats the command.
             told = str(error).rpartition("caused error: ")[2]
             return f"{who} does not permit a command to this user: {told}"
-        case exceptions.ConnectionError() if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{who} has a certificate that is not trusted: set REDIS_TLS_CA to its CA"
-        case exceptions.ConnectionError() | exceptions.TimeoutError() if no_tls:
-            return f"{who} does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
-        case exceptions.TimeoutError():
-            return f"{who} does not answer"
-        case exceptions.ConnectionError() if isinstance(cause, ConnectionResetError) or not why:
-            return f"{who} closed the connection: if it wants TLS, set REDIS_TLS to 1"
-        case exceptions.ConnectionError():
-            return f"{who} cannot be reached: {why}"
+        case exceptions.ConnectionError() | exceptions.TimeoutError():
+            return f"{who} {_trouble_of_connection(error)}"
+        case exceptions.ResponseError() if str(error).startswith("NOGOODSLAVE"):
+            return "no replica is fit to take over"
+        case exceptions.ResponseError() if str(error).startswith("INPROG"):
+            return "a failover goes on already"
+        case exceptions.ResponseError() if "DB index is out of range" in str(error):
+            return f"{who} has no keyspace of that number: REDIS_DB is too high"
         case _:
-            return _refusal(str(error), who) or f"{who} refused a command: {type(error).__name__}"
+            # Not the rest of the message, as it may repeat the command, and with it a customer.
+            code = str(error).partition(" ")[0]
+            return f"{who} refused a command: {code if code.isupper() else type(error).__name__}"
 
 
-def _refusal(text: str, who: str) -> str:
-    """What a server's answer means; empty if it has no code."""
-    if text.startswith("NOGOODSLAVE"):
-        return "no replica is fit to take over"
-    if text.startswith("INPROG"):
-        return "a failover goes on already"
-    if "DB index is out of range" in text:
-        return f"{who} has no keyspace of that number: REDIS_DB is too high"
-    # Not the rest of the message, as it may repeat the command, and with it a customer.
-    code = text.partition(" ")[0]
-    return f"{who} refused a command: {code}" if code.isupper() else ""
+def _trouble_of_connection(error: exceptions.RedisError) -> str:
+    match error.__context__:
+        case ssl.SSLCertVerificationError():
+            return "has a certificate that is not trusted: set REDIS_TLS_CA to its CA"
+        case cause if isinstance(cause, ssl.SSLError) or "handshake" in str(cause):
+            return "does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
+        case _ if isinstance(error, exceptions.TimeoutError):
+            return "does not answer"
+        case OSError(strerror=str(why)) as cause if not isinstance(cause, ConnectionResetError):
+            return f"cannot be reached: {why}"
+        case _:
+            return "closed the connection: if it wants TLS, set REDIS_TLS to 1"

@@ -1,11 +1,9 @@
 """`flask storage move-keys`: brings customers from the other prefix under REDIS_KEY_PREFIX."""
 
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from flask.cli import with_appcontext
 
 from . import StorageUnavailableError
@@ -58,56 +56,38 @@ def move_all(storage: "RedisTwoPrefixStorage", *, dry_run: bool) -> tuple[int, l
         How many were moved, or would be; the IDs of those who cannot be; how many keys hold no
         customer.
     """
-    moved = movable = foreign = 0
-    conflicts: list[str] = []
+    moved = 0
     while True:
-        for glimpse in glimpses(storage):
-            if glimpse.is_first:
+        position, movable, conflicts, foreign = Position(), 0, list[str](), 0
+        while not position.at_end_of_turn:
+            run_id = position.run_id
+            position, ready, taken, others = storage.redis_command(look, storage.records, position)
+            if position.run_id != run_id:  # it begins, perhaps anew at another server
                 movable, conflicts, foreign = 0, [], 0
-            movable += len(glimpse.movable)
-            conflicts += glimpse.conflicts
-            foreign += glimpse.foreign
+            movable += len(ready)
+            conflicts += taken
+            foreign += others
             if not dry_run:
-                moved += storage.move(glimpse.movable)
+                moved += storage.move(ready)
         if dry_run or not movable:
             return movable if dry_run else moved, conflicts, foreign
 
 
-class Glimpse(msgspec.Struct, frozen=True):
-    """Some keys under the prefix that customers are moved from.
-
-    Attributes:
-        position: How far the look at all keys has come.
-        is_first: Whether that look begins here, perhaps anew.
-        movable: The IDs that have a key there.
-        conflicts: Those of them that cannot be moved, as their place is taken.
-        foreign: How many of the keys hold no customer.
-    """
-
-    position: Position
-    is_first: bool
-    movable: list[str]
-    conflicts: list[str]
-    foreign: int
-
-
-def glimpses(storage: "RedisTwoPrefixStorage") -> Iterator[Glimpse]:
-    """Look at all keys under the prefix that customers are moved from, some at a time.
+def look(
+    records: TwoPrefixRecords, position: Position
+) -> tuple[Position, list[str], list[str], int]:
+    """Look at some keys under the prefix that customers are moved from.
 
     Those that are there all the time are seen at least once. Another server starts it anew.
+
+    Returns:
+        How far it has come; the IDs of those who can be moved, and of those who cannot, as their
+        place is taken; how many of the keys hold no customer.
     """
-    position = Position()
-    while not position.at_end_of_turn:
-        glimpse = storage.redis_command(_glimpse, storage.records, position)
-        yield glimpse
-        position = glimpse.position
-
-
-def _glimpse(records: TwoPrefixRecords, position: Position) -> Glimpse:
     new, old = records.prefixes
     run_id, scan_cursor, keys = records.scan(old, position.scan_cursor, BATCH)
     if position.run_id not in ("", run_id):
-        return _glimpse(records, Position())
+        return look(records, Position())
     sources = decoded(set(keys))
     values = records.values_at([*sources, *(new + key.removeprefix(old) for key in sources)])
     held = records.held_in(values)
@@ -120,10 +100,5 @@ def _glimpse(records: TwoPrefixRecords, position: Position) -> Glimpse:
         is_same = held.get(target) == held[source]
         (movable if is_free or is_same else conflicts).append(held[source].customer_id)
     ours = {*held, *records.keys("/")}  # with what is written for WAIT
-    return Glimpse(
-        position=Position(run_id, scan_cursor),
-        is_first=not position.run_id,
-        movable=movable,
-        conflicts=conflicts,
-        foreign=len(set(keys)) - sum(key in ours for key in sources),
-    )
+    foreign = len(set(keys)) - sum(key in ours for key in sources)
+    return Position(run_id, scan_cursor), movable, conflicts, foreign
