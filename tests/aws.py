@@ -171,10 +171,9 @@ def _told_with(url: str) -> Any:
     tell = LambdaFunction.get_code
 
     def get_code(self: Any) -> dict[str, Any]:
-        answer = tell(self)
-        _packages[self.code_sha_256.replace("/", "_")] = self.code_bytes
         name = self.code_sha_256.replace("/", "_")
-        return {**answer, "Code": {"Location": f"{url}/{name}", "RepositoryType": "S3"}}
+        _packages[name] = self.code_bytes
+        return {**tell(self), "Code": {"Location": f"{url}/{name}", "RepositoryType": "S3"}}
 
     return get_code
 

@@ -175,12 +175,3 @@ def test_every_flask_command_of_the_readme_works(
     for command in commands:
         done = project.run(*command.split(), environ=storage_environ)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-
-
-def test_files_that_the_readme_names_exist(backend: Bake) -> None:
-    table = backend.read("README.md").partition("## Find your way")[2]
-    named = re.findall(r"`([\w./]+\.py)`", table)
-    assert len(named) > 10
-    for file in named:
-        places = ("", backend.package, f"{backend.package}/storage")
-        assert any((backend.path / place / file).exists() for place in places), file

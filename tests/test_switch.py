@@ -9,7 +9,7 @@ import pytest
 from .edits import append_to, insert_behind, replace_in
 from .releases import committed_versions
 from .test_static import TRACES
-from .updating import COMBINATIONS, Project, Workshop
+from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -31,18 +31,18 @@ def switch(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def project(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """A project with the old storage."""
-    return workshop.project("main", COMBINATIONS[switch[0]], tmp_path / "project")
+    return workshop.project("main", ANSWERS[switch[0]], tmp_path / "project")
 
 
 @pytest.fixture
 def rendered(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """What is rendered with the new storage."""
-    return workshop.project("main", COMBINATIONS[switch[1]], tmp_path / "rendered")
+    return workshop.project("main", ANSWERS[switch[1]], tmp_path / "rendered")
 
 
 def storage(combination: str) -> str:
     """The answer of a combination."""
-    return str(COMBINATIONS[combination].get("storage_backend", "json"))
+    return str(ANSWERS[combination].get("storage_backend", "json"))
 
 
 def test_switch_keeps_exactly_what_the_team_changed(
@@ -88,7 +88,7 @@ def test_switch_and_back_gives_the_same_files(project: Project, switch: tuple[st
 def test_first_release_is_switched_and_updated_at_once(
     workshop: Workshop, rendered: Project, switch: tuple[str, str], tmp_path: Path
 ) -> None:
-    project = workshop.project(f"v{FIRST_RELEASE}", COMBINATIONS[switch[0]], tmp_path / "first")
+    project = workshop.project(f"v{FIRST_RELEASE}", ANSWERS[switch[0]], tmp_path / "first")
     project.changed_by_team()
     rendered.changed_by_team()
     project.update(storage_backend=storage(switch[1]))

@@ -9,7 +9,7 @@ import pytest
 from .bake import Bake
 from .moves import Place, write_lines
 from .page_in_terminal import Reader
-from .updating import COMBINATIONS, Project, Workshop
+from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def switch(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def project(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """A project with the old storage."""
-    return workshop.project("main", COMBINATIONS[switch[0]], tmp_path / "project")
+    return workshop.project("main", ANSWERS[switch[0]], tmp_path / "project")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_page_followed_by_a_project_without_cruft(
     project.git("init", "--quiet", "--initial-branch=main")
     project.commit("As rendered")
     project.changed_by_team()
-    rendered = workshop.project("main", COMBINATIONS["sql"], tmp_path / "rendered")
+    rendered = workshop.project("main", ANSWERS["sql"], tmp_path / "rendered")
     rendered.changed_by_team()
     reader.follow(project.path, block)
     expected = rendered.files()
@@ -120,7 +120,7 @@ def test_page_followed_from_each_storage_to_each_other(
     tmp_path: Path,
 ) -> None:
     before = place(project, old_variables).answers(CUSTOMERS)
-    rendered = project.workshop.project("main", COMBINATIONS[switch[1]], tmp_path / "rendered")
+    rendered = project.workshop.project("main", ANSWERS[switch[1]], tmp_path / "rendered")
     rendered.changed_by_team()
 
     (export,) = reader.blocks("Before you begin")

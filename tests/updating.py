@@ -16,8 +16,8 @@ from .edits import replace_in
 from .releases import git, release_commits_here
 from .team import MIGRATION, change
 
-# Each storage, without and with Lambda.
-COMBINATIONS: dict[str, dict[str, Any]] = {
+# Each storage, without and with Lambda: the answers that are not the default.
+ANSWERS: dict[str, dict[str, Any]] = {
     "json": {},
     "redis": {"storage_backend": "redis"},
     "sql": {"storage_backend": "sql"},
