@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage.json_by_hand import ForeignTextError, read_by_hand
+from {{ cookiecutter.package_name }}.storage.json_by_hand import (
+    ForeignTextError,
+    read_by_hand,
+)
 from {{ cookiecutter.package_name }}.storage.json_document import JsonDocument
 
 from .strategies import customers
