@@ -10,7 +10,7 @@ from cookiecutter.main import cookiecutter  # type: ignore[import-untyped]
 from .bake import Bake, tool
 from .conftest import COMBINATIONS, Render
 from .developer import Developer
-from .releases import git
+from .git import git
 from .updating import Project, Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

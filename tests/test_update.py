@@ -8,7 +8,8 @@ import pytest
 
 from .bake import TEMPLATE, Bake, run_in, tool
 from .edits import append_to, replace_in
-from .releases import ShallowCloneError, committed_versions, git, release_commits
+from .git import git
+from .releases import ShallowCloneError, committed_versions, release_commits
 from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
