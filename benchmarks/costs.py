@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from benchmarks.load import KEY, Sample, fill, printed_by, render, rounds_of, serve_ours
+from benchmarks.load import KEY, Sample, fill, printed_by, rounds_of, serve_ours
 from benchmarks.requests import seconds_to_list
 from benchmarks.table import Report, Row, Target
-from tests.bake import TEMPLATE, Bake, clean_environ
-from tests.databases import databases_of
+from tests.bake import TEMPLATE, Bake, clean_environ, render_and_install
+from tests.databases import databases_of, upgrade
 from tests.failovers import SERVERS, cluster_of
 
 
@@ -24,10 +24,8 @@ def measure_memory(report: Report, bakes: Mapping[str, Bake], folder: Path) -> N
         environs = {
             "json": {"DATA_PATH": str(folder / "memory.json")},
             "redis": dict(cluster.environ),
-            "sql": {"DATABASE_URL": databases.create("memory")},
+            "sql": {"DATABASE_URL": upgrade(bakes["sql"], databases.create("memory"))},
         }
-        migrated = {"FLASK_APP": "run", **environs["sql"]}
-        bakes["sql"].run(".venv/bin/flask", "db", "upgrade", environ=migrated)
         for name, bake in bakes.items():
             peaks = []
             for size in (1_000, 100_000):
@@ -141,7 +139,7 @@ def measure_first_test(report: Report, folder: Path) -> None:
     """From the start of rendering to the first green test, and to the end of `make test`."""
     for backend, bound in (("json", 20), ("redis", 35), ("sql", 35)):
         began = time.perf_counter()
-        bake = render(backend, folder / f"first-{backend}")
+        bake = render_and_install(backend, folder / f"first-{backend}")
         with subprocess.Popen(
             ["make", "test"],
             cwd=bake.path,

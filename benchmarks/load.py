@@ -6,7 +6,6 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -118,20 +117,6 @@ def by_turns(
     }
 
 
-def render(backend: str, folder: Path, *others: str) -> Bake:
-    """Render a project, with other answers if they are given, and install what it needs."""
-    answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}", *others]
-    subprocess.run(
-        [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    (project,) = folder.iterdir()
-    bake = Bake(backend, project, {"package_name": "customer_api"})
-    bake.make("setup")
-    return bake
-
-
 def serve_ours(bake: Bake, environ: Mapping[str, str]) -> AbstractContextManager[Server]:
     """Serve a rendered project as in production: with keys, logs, request IDs and safe headers."""
     return bake.serve("serve", APP_ENV="production", API_KEYS=KEY, **environ)
@@ -167,10 +152,7 @@ def fill(bake: Bake, environ: Mapping[str, str], count: int, folder: Path) -> No
     """Put customers into the storage of a rendered project."""
     file = folder / f"{count}.json"
     file.write_text(json.dumps(customers(count)))
-    command = (".venv/bin/flask", "customers", "import", "--on-conflict", "overwrite", str(file))
-    done = bake.run(*command, environ={"FLASK_APP": "run", **environ})
-    if done.returncode:
-        raise RuntimeError(done.stderr)
+    bake.flask("customers", "import", "--on-conflict", "overwrite", str(file), environ=environ)
 
 
 def printed_by(python: str, code: str, *arguments: str, folder: Path = TEMPLATE) -> str:

@@ -17,7 +17,7 @@ from benchmarks.costs import (
     measure_retry,
     measure_start,
 )
-from benchmarks.growth_picture import Line, Panel, draw
+from benchmarks.growth_picture import LEGEND, Line, Panel, draw
 from benchmarks.page import machine, put_in
 from benchmarks.requests import measure_json, measure_redis, measure_sql
 from benchmarks.table import HEAD, QUICK, Plan, Report
@@ -30,19 +30,18 @@ PICTURE = TEMPLATE / "docs" / "growth.svg"
 def panels(report: Report) -> list[Panel]:
     """Growth over customers, and over clients."""
     found = []
-    kinds = {"ours": "this template", "naive": "naive", "limit": "limit"}
     for what in dict.fromkeys(what for what, _, _ in report.rates):
         for axis, label in (
             ("customers", "customers, with 8 clients"),
             ("clients", "clients, with 1,000 customers"),
         ):
-            points: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+            points: dict[str, list[tuple[float, float]]] = {kind: [] for kind in LEGEND}
             for (request, size, clients), samples in report.rates.items():
                 if request == what and (clients == 8 if axis == "customers" else size == 1_000):
                     at = size if axis == "customers" else clients
                     for kind, sample in samples.items():
                         points[kind].append((at, sample.median))
-            lines = [Line(kind, points[kind]) for kind in kinds if len(points[kind]) > 1]
+            lines = [Line(kind, points[kind]) for kind in LEGEND if len(points[kind]) > 1]
             if lines:
                 found.append(Panel(what.replace("`", ""), label, lines))
     return found

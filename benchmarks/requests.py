@@ -16,22 +16,21 @@ from benchmarks.load import (
     customers,
     fill,
     printed_by,
-    render,
     rounds_of,
     serve_other,
     serve_ours,
     warm_up,
 )
 from benchmarks.table import Plan, Report, Row, Target
-from tests.bake import Bake
-from tests.databases import databases_of
+from tests.bake import Bake, render_and_install
+from tests.databases import databases_of, upgrade
 from tests.failovers import SERVERS, Cluster, cluster_of
 from tests.servers import Server
 
 
 def measure_json(report: Report, folder: Path) -> Bake:
     """GET and POST of the JSON project."""
-    bake = render("json", folder / "json")
+    bake = render_and_install("json", folder / "json")
     for size in report.plan.sizes:
         naive_file = folder / f"naive-{size}.json"
         environ = {"DATA_PATH": str(folder / f"ours-{size}" / "customers.json")}
@@ -107,7 +106,7 @@ print(count / (time.perf_counter() - began))
 
 def measure_redis(report: Report, folder: Path) -> Bake:
     """GET, POST and the list of the Redis project."""
-    bake = render("redis", folder / "redis")
+    bake = render_and_install("redis", folder / "redis")
     with cluster_of(bake, SERVERS["Valkey 9"]) as cluster:
         environ = {**cluster.environ, "REDIS_DB": "1"}
         with ExitStack() as stack:
@@ -193,10 +192,9 @@ def seconds_to_scan(cluster: Cluster) -> float:
 
 def measure_sql(report: Report, folder: Path) -> Bake:
     """GET and POST of the SQL project on PostgreSQL."""
-    bake = render("sql", folder / "sql")
+    bake = render_and_install("sql", folder / "sql")
     with databases_of(bake, "postgresql", folder) as databases, ExitStack() as stack:
-        environ = {"DATABASE_URL": databases.create("customers")}
-        bake.run(".venv/bin/flask", "db", "upgrade", environ={"FLASK_APP": "run", **environ})
+        environ = {"DATABASE_URL": upgrade(bake, databases.create("customers"))}
         servers = {
             "ours": stack.enter_context(serve_ours(bake, environ)),
             "limit": stack.enter_context(

@@ -171,10 +171,9 @@ def _told_with(url: str) -> Any:
     tell = LambdaFunction.get_code
 
     def get_code(self: Any) -> dict[str, Any]:
-        answer = tell(self)
-        _packages[self.code_sha_256.replace("/", "_")] = self.code_bytes
         name = self.code_sha_256.replace("/", "_")
-        return {**answer, "Code": {"Location": f"{url}/{name}", "RepositoryType": "S3"}}
+        _packages[name] = self.code_bytes
+        return {**tell(self), "Code": {"Location": f"{url}/{name}", "RepositoryType": "S3"}}
 
     return get_code
 
@@ -229,9 +228,8 @@ def path_to_python(bake: Bake) -> dict[str, str]:
 
 def deployable(bake: Bake, folder: Path) -> Bake:
     """A copy of a project whose settings are filled in, for a Python that is here."""
-    project = bake.copy_to(folder)
+    project = bake.copy_to(folder, share_environment=True)
     shutil.copy(bake.path / "uv.lock", project.path)
-    (project.path / ".venv").symlink_to(bake.path / ".venv")
     file = project.path / "zappa_settings.json"
     settings = json.loads(file.read_text())
     settings["dev"].update(

@@ -127,10 +127,12 @@ class Bake:
             "author_email": author["email"],
         }
 
-    def copy_to(self, folder: Path) -> "Bake":
-        """A fresh copy of the project, without what tools made."""
+    def copy_to(self, folder: Path, *, share_environment: bool = False) -> "Bake":
+        """A fresh copy of the project, without what tools made, but perhaps its environment."""
         target = folder / self.path.name
         shutil.copytree(self.path, target, ignore=shutil.ignore_patterns(*MADE_BY_TOOLS))
+        if share_environment:
+            (target / ".venv").symlink_to(self.path / ".venv")
         return Bake(self.name, target, self.answers)
 
     def run(
@@ -144,6 +146,12 @@ class Bake:
         done = self.run("make", target, environ=environ)
         assert done.returncode == 0, f"make {target}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
+
+    def flask(self, *arguments: str, environ: Mapping[str, str] | None = None) -> str:
+        """Run a command of the service's own that must succeed; what it printed."""
+        done = self.run(".venv/bin/flask", *arguments, environ=environ)
+        assert done.returncode == 0, f"flask {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     @property
     def python(self) -> str:
@@ -177,6 +185,26 @@ class Bake:
             finally:
                 process.terminate()
                 process.wait(timeout=20)
+
+
+def render_and_install(backend: str, folder: Path, *others: str) -> Bake:
+    """Render a project into a new folder, and install what it needs.
+
+    Args:
+        backend: Its storage.
+        folder: Where it goes; it is made.
+        others: Other answers, as in `use_zappa=yes`.
+    """
+    answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}", *others]
+    subprocess.run(
+        [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    (project,) = folder.iterdir()
+    bake = Bake(backend, project, {"package_name": "customer_api"})
+    bake.make("setup")
+    return bake
 
 
 def tool(name: str) -> str:

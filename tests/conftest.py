@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from .bake import TEMPLATE, Bake
 from .browser import launch
+from .databases import upgrade
 from .updating import Workshop
 
 OPTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -140,9 +141,7 @@ def migrated(shared: Path) -> Callable[[Bake], Path]:
         with FileLock(shared / f"{bake.name}.db.lock"):
             if not database.exists():
                 made = database.with_suffix(".new")
-                environ = {"DATABASE_URL": f"sqlite:///{made}", "FLASK_APP": "run"}
-                done = bake.run(".venv/bin/flask", "db", "upgrade", environ=environ)
-                assert done.returncode == 0, done.stderr
+                upgrade(bake, f"sqlite:///{made}")
                 made.rename(database)
         return database
 

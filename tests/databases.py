@@ -138,6 +138,12 @@ def databases_of(bake: Bake, kind: str, folder: Path) -> Iterator[Databases]:
         yield Databases(folder, server)
 
 
+def upgrade(bake: Bake, url: str) -> str:
+    """Bring a database's schema up to date, as an operator does; its address."""
+    bake.flask("db", "upgrade", environ={"DATABASE_URL": url})
+    return url
+
+
 def has_mariadb(bake: Bake) -> bool:
     """Whether this system has a MariaDB that the project finds."""
     code = "import sys; from tests.mariadb import find_mariadb; sys.exit(not find_mariadb())"

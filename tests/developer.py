@@ -1,7 +1,10 @@
 """A developer who follows a page literally: adds its lines, writes its files, runs its commands."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from .bake import run_in
 
 # In the order of a page: a file to write or to change, or a block about it.
 STEP = re.compile(
@@ -20,10 +23,28 @@ class Developer:
         folder: Where the page is followed.
     """
 
-    def __init__(self, folder: Path, page: str) -> None:
-        """Take a page by its path in the folder."""
+    def __init__(
+        self,
+        folder: Path,
+        page: str,
+        environ: Mapping[str, str] | None = None,
+        make: Mapping[str, Sequence[str]] | None = None,
+        tools: str = ".venv/bin",
+    ) -> None:
+        """Take a page.
+
+        Args:
+            folder: Where it is followed.
+            page: Its path in the folder.
+            environ: Variables for the commands.
+            make: What is run for targets of `make`: the tools that concern what was added.
+            tools: Where the tools are that stand in `.venv/bin` on the page.
+        """
         self.folder = folder
         self._page = page
+        self._environ = environ
+        self._make = make or {}
+        self._tools = tools
 
     def follow(self, section: str) -> int:
         """Do what a section says, which states how many lines it adds; how many they were."""
@@ -55,8 +76,15 @@ class Developer:
         return self._change(file, text.splitlines()) if kind == "diff" else self._write(file, text)
 
     def run(self, command: str) -> None:
-        """Run a command, which must succeed."""
-        raise NotImplementedError
+        """Run a command that must succeed, or what is run for a target of `make`."""
+        commands = [command]
+        if command.startswith("make "):
+            targets = command.split()[1:]
+            commands = [f".venv/bin/{tool}" for target in targets for tool in self._make[target]]
+        for one in commands:
+            here = one.replace(".venv/bin", self._tools)
+            done = run_in(self.folder, "sh", "-ec", here, environ=self._environ)
+            assert done.returncode == 0, f"{one}\n{done.stdout}{done.stderr}"
 
     def _write(self, file: str, text: str) -> int:
         path = self.folder / file

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bake import TEMPLATE, clean_environ, tool
-from .releases import git, unset_git
+from .git import git, unset_git
 from .updating import Workshop
 
 ADDRESS = "https://github.com/ORG/cookiecutter-flask-store"

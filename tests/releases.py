@@ -1,32 +1,18 @@
 """The template's releases, found in its history."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from .bake import TEMPLATE, run_in
+from .bake import TEMPLATE
+from .git import git
 
 HEADING = re.compile(r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", re.MULTILINE)
 
 
 class ShallowCloneError(Exception):
     """The releases cannot be found, as the history is not there."""
-
-
-def git(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> str:
-    """What a git command that must succeed printed."""
-    # A hook of git's that runs the tests has variables that lead to its own repository.
-    done = run_in(folder, "env", *unset_git(), "git", *arguments, environ=environ)
-    assert done.returncode == 0, f"git {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout.strip()
-
-
-def unset_git() -> list[str]:
-    """The arguments of `env` that unset what leads git to another repository."""
-    names = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_WORK_TREE")
-    return [argument for name in names for argument in ("-u", name)]
 
 
 def committed_versions(repository: Path = TEMPLATE) -> list[str]:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,9 +162,10 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIEN
         time.sleep(0.01)
 
 
-def wait_until_gone(pids: Iterable[int]) -> None:
+def wait_until_gone(pids: Collection[int]) -> None:
     """Wait until no such process is left (Linux)."""
-    give_up_at = time.monotonic() + 10
-    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < give_up_at, f"processes are left: {left}"
-        time.sleep(0.02)
+    wait_until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids),
+        f"none of {pids} is left",
+        10,
+    )

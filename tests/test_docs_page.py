@@ -211,16 +211,3 @@ def test_page_says_that_there_is_no_answer(
     form.get_by_role("button", name="Send").click()
     expect(form.locator(".answer .status")).to_have_text("No answer")
     reader.problems.clear()  # the browser says so, too
-
-
-def test_every_backend_serves_the_same_page(backend: Bake, storage_environ: dict[str, str]) -> None:
-    folder = backend.path / backend.package / "page"
-    with backend.serve("serve", **storage_environ) as server, server.client() as client:
-        for target, name in {
-            "/docs": "page.html",
-            "/docs/page.css": "page.css",
-            "/docs/page.js": "page.js",
-        }.items():
-            assert client.get(target).content == (folder / name).read_bytes()
-        described = client.get("/openapi.json").json()
-        assert described["info"]["title"] == backend.answers["project_name"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from cookiecutter.main import cookiecutter  # type: ignore[import-untyped]
 
-from .bake import Bake, run_in, tool
+from .bake import Bake, tool
 from .conftest import COMBINATIONS, Render
 from .developer import Developer
-from .releases import git
+from .git import git
 from .updating import Project, Workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -22,6 +22,7 @@ JUDGES = (
     "hooks",
     "hostile_answers",
     "release",
+    "reserved_names",
     "static",
     "swap_surface",
     "template",
@@ -42,32 +43,21 @@ class Maintainer(Developer):
     def __init__(self, page: str, folder: Path, workshop: Workshop, *tests: str) -> None:
         """Take a page, a folder for the clone, and commands that stand for `make test`."""
         self.workshop = workshop
-        self._make = {
+        make = {
             "format": ["ruff format --check"],
             "lint": ["ruff check", "mypy"],
             "test-fast": [pytest_of(JUDGES, "-m 'not slow'")],
             "test": tests,
         }
         git(folder, "clone", "--quiet", str(workshop.template), "template")
-        super().__init__(folder / "template", f"docs/{page}")
+        tools = str(Path(tool("python")).parent)
+        super().__init__(folder / "template", f"docs/{page}", workshop.environ, make, tools)
         # A release leaves no heading, and the page says to write one.
         changelog = self.folder / "CHANGELOG.md"
         text = changelog.read_text(encoding="utf-8")
         if "### Added" not in text.partition("## Unreleased")[2].partition("\n## ")[0]:
             head = "## Unreleased\n\n### Added\n\n"
             changelog.write_text(text.replace("## Unreleased\n\n", head), encoding="utf-8")
-
-    def run(self, command: str) -> None:
-        """Run a command, or, for `make`, those parts of it that concern what was added."""
-        commands = [command]
-        if command.startswith("make "):
-            commands = [
-                f".venv/bin/{part}" for target in command.split()[1:] for part in self._make[target]
-            ]
-        for one in commands:
-            here = one.replace(".venv/bin/", f"{Path(tool('python')).parent}/")
-            done = run_in(self.folder, "sh", "-ec", here, environ=self.workshop.environ)
-            assert done.returncode == 0, f"{one}\n{done.stdout}{done.stderr}"
 
     def commit(self) -> None:
         """Commit everything."""
@@ -98,12 +88,6 @@ class Maintainer(Developer):
         project.git("init", "--quiet", "--initial-branch=main")
         project.commit("As rendered")
         return project
-
-
-@pytest.fixture(scope="session")
-def workshop(shared: Path) -> Workshop:
-    """The template's clone, for all processes of this test run."""
-    return Workshop.set_up(shared / "workshop")
 
 
 @pytest.fixture

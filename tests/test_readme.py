@@ -24,7 +24,7 @@ COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:curl|git|make|pip|uv|uvx) [^`]+)`")
 RUN_BY = {
     "PORT=8000 make demo": ("tests/test_demo.py", 'with serve(["make", "demo"], TEMPLATE'),
     "PORT=8000 make run": ("tests/test_readme.py", "with serve(typed(RENDER"),
-    "make help": ("tests/test_demo.py", 'run_in(TEMPLATE, "make", "help")'),
+    "make help": ("tests/test_template.py", 'run_in(TEMPLATE, "make", "help")'),
     "make lint": ("tests/test_own_tests.py", 'backend.make("lint")'),
     "make run": ("tests/test_readme.py", "with serve(typed(RENDER"),
     # Here this test belongs to it; in a project, tests/test_hooks.py runs it.
@@ -62,9 +62,9 @@ def table(text: str, header: str) -> list[list[str]]:
 
 
 @pytest.fixture
-def newcomer(shared: Path, tmp_path: Path) -> Newcomer:
+def newcomer(workshop: Workshop, tmp_path: Path) -> Newcomer:
     """Has a home of their own, with nothing in it."""
-    return Newcomer.set_up(Workshop.set_up(shared / "workshop"), tmp_path / "home")
+    return Newcomer.set_up(workshop, tmp_path / "home")
 
 
 def test_each_block_is_run_by_a_test() -> None:

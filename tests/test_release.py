@@ -12,7 +12,8 @@ import pytest
 
 from .bake import TEMPLATE, run_in
 from .edits import append_to, replace_in
-from .releases import HEADING, git, release_commits, release_commits_here
+from .git import git
+from .releases import HEADING, release_commits, release_commits_here
 
 CHANGELOG = """# Changelog
 

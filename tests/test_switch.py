@@ -3,20 +3,16 @@
 import re
 from itertools import pairwise, permutations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .edits import append_to, insert_behind, replace_in
 from .releases import committed_versions
 from .test_static import TRACES
-from .updating import COMBINATIONS, Project, Workshop
+from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
 
-CUSTOMERS = 50
-CHANGED = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
-DELETED = "0000012"  # one of the sample
 BACKENDS = ("json", "redis", "sql")
 FIRST_RELEASE = committed_versions()[-1]
 SWITCHES = [
@@ -35,18 +31,18 @@ def switch(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def project(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """A project with the old storage."""
-    return workshop.project("main", COMBINATIONS[switch[0]], tmp_path / "project")
+    return workshop.project("main", ANSWERS[switch[0]], tmp_path / "project")
 
 
 @pytest.fixture
 def rendered(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """What is rendered with the new storage."""
-    return workshop.project("main", COMBINATIONS[switch[1]], tmp_path / "rendered")
+    return workshop.project("main", ANSWERS[switch[1]], tmp_path / "rendered")
 
 
 def storage(combination: str) -> str:
     """The answer of a combination."""
-    return str(COMBINATIONS[combination].get("storage_backend", "json"))
+    return str(ANSWERS[combination].get("storage_backend", "json"))
 
 
 def test_switch_keeps_exactly_what_the_team_changed(
@@ -92,7 +88,7 @@ def test_switch_and_back_gives_the_same_files(project: Project, switch: tuple[st
 def test_first_release_is_switched_and_updated_at_once(
     workshop: Workshop, rendered: Project, switch: tuple[str, str], tmp_path: Path
 ) -> None:
-    project = workshop.project(f"v{FIRST_RELEASE}", COMBINATIONS[switch[0]], tmp_path / "first")
+    project = workshop.project(f"v{FIRST_RELEASE}", ANSWERS[switch[0]], tmp_path / "first")
     project.changed_by_team()
     rendered.changed_by_team()
     project.update(storage_backend=storage(switch[1]))
@@ -100,15 +96,10 @@ def test_first_release_is_switched_and_updated_at_once(
     assert project.files() == rendered.files()
 
 
-def made(workshop: Workshop, folder: Path, **answers: Any) -> Project:
-    """A project of the template of today."""
-    return workshop.project("main", answers, folder)
-
-
 def test_import_right_beside_the_storages_is_left_to_the_team(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    project = made(workshop, tmp_path)
+    project = workshop.project("main", {}, tmp_path)
     insert_behind(
         project.path / project.package / "__init__.py",
         "from .retry import RetryPolicy\n",
@@ -123,7 +114,7 @@ def test_import_right_beside_the_storages_is_left_to_the_team(
 def test_filled_in_settings_of_the_old_storage_are_left_to_the_team(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    project = made(workshop, tmp_path, use_zappa=True)
+    project = workshop.project("main", {"use_zappa": True}, tmp_path)
     settings = project.path / "zappa_settings.json"
     for place, filled in (
         ("FILL-IN, such as eu-central-1", "eu-central-1"),
@@ -144,7 +135,7 @@ def test_filled_in_settings_of_the_old_storage_are_left_to_the_team(
 
 
 def test_what_the_team_made_for_the_old_storage_stays(workshop: Workshop, tmp_path: Path) -> None:
-    project = made(workshop, tmp_path, storage_backend="sql")
+    project = workshop.project("main", {"storage_backend": "sql"}, tmp_path)
     project.with_migration()
     changed = project.path / project.package / "models.py"
     append_to(changed, "\nBY_THE_TEAM = 1\n")

@@ -3,24 +3,22 @@
 from collections.abc import Callable, Mapping
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .bake import Bake
 from .moves import Place, write_lines
 from .page_in_terminal import Reader
-from .updating import COMBINATIONS, Project, Workshop
+from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
 
 CUSTOMERS = 50
 CHANGED = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
 DELETED = "0000012"  # one of the sample
-SWITCHES = list(permutations(("json", "redis", "sql"), 2))
 
 
-@pytest.fixture(params=SWITCHES, ids="-to-".join)
+@pytest.fixture(params=permutations(("json", "redis", "sql"), 2), ids="-to-".join)
 def switch(request: pytest.FixtureRequest) -> tuple[str, str]:
     """From each storage to each other."""
     before, after = request.param
@@ -30,18 +28,7 @@ def switch(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def project(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """A project with the old storage."""
-    return workshop.project("main", COMBINATIONS[switch[0]], tmp_path / "project")
-
-
-@pytest.fixture
-def rendered(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
-    """What is rendered with the new storage."""
-    return workshop.project("main", COMBINATIONS[switch[1]], tmp_path / "rendered")
-
-
-def made(workshop: Workshop, folder: Path, **answers: Any) -> Project:
-    """A project of the template of today."""
-    return workshop.project("main", answers, folder)
+    return workshop.project("main", ANSWERS[switch[0]], tmp_path / "project")
 
 
 @pytest.fixture
@@ -60,7 +47,7 @@ def test_page_followed_by_a_project_without_cruft(
     project.git("init", "--quiet", "--initial-branch=main")
     project.commit("As rendered")
     project.changed_by_team()
-    rendered = made(workshop, tmp_path / "rendered", storage_backend="sql")
+    rendered = workshop.project("main", ANSWERS["sql"], tmp_path / "rendered")
     rendered.changed_by_team()
     reader.follow(project.path, block)
     expected = rendered.files()
@@ -124,16 +111,16 @@ def old_variables(
     return variables_there
 
 
-@pytest.mark.parametrize("switch", SWITCHES, indirect=True)
 def test_page_followed_from_each_storage_to_each_other(
     switch: tuple[str, str],
     reader: Reader,
     project: Project,
-    rendered: Project,
     old_variables: Mapping[str, str],
     variables: Callable[[str], Mapping[str, str]],
+    tmp_path: Path,
 ) -> None:
     before = place(project, old_variables).answers(CUSTOMERS)
+    rendered = project.workshop.project("main", ANSWERS[switch[1]], tmp_path / "rendered")
     rendered.changed_by_team()
 
     (export,) = reader.blocks("Before you begin")

@@ -57,6 +57,11 @@ def test_documents_link_to_what_exists() -> None:
             assert (TEMPLATE / link).exists(), f"{document.name}: {link}"
 
 
+def test_help_lists_every_target() -> None:
+    shown = run_in(TEMPLATE, "make", "help").stdout
+    assert {line.split()[1] for line in shown.splitlines()} == make_targets(TEMPLATE)
+
+
 def test_lock_names_no_index() -> None:
     lock = (TEMPLATE / "requirements.txt").read_text()
     assert "://" not in lock

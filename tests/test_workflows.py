@@ -60,11 +60,6 @@ def pins(repository: Path) -> Iterator[tuple[str, str]]:
                 yield pin[1], pin[2]
 
 
-def test_every_workflow_is_yaml_and_has_jobs(repository: Path) -> None:
-    for file, workflow in workflows(repository):
-        assert workflow["jobs"], file
-
-
 def test_every_action_is_pinned_by_commit_and_names_its_version(repository: Path) -> None:
     assert list(pins(repository))
 

@@ -13,11 +13,12 @@ from filelock import FileLock
 
 from .bake import TEMPLATE, run_in, tool
 from .edits import replace_in
-from .releases import git, release_commits_here
+from .git import git, listed
+from .releases import release_commits_here
 from .team import MIGRATION, change
 
-# Each storage, without and with Lambda.
-COMBINATIONS: dict[str, dict[str, Any]] = {
+# Each storage, without and with Lambda: the answers that are not the default.
+ANSWERS: dict[str, dict[str, Any]] = {
     "json": {},
     "redis": {"storage_backend": "redis"},
     "sql": {"storage_backend": "sql"},
@@ -89,15 +90,11 @@ class Workshop:
             self.git("tag", "--force", f"v{version}", commit)
 
     def _lay_the_working_tree_over(self) -> None:
-        listed = git(
-            TEMPLATE, "ls-files", "-z", "--cached", "--others", "--exclude-standard"
-        ).split("\0")
         self.git("rm", "--quiet", "-r", ".")
-        for file in filter(None, listed):
-            if (TEMPLATE / file).is_file():
-                target = self.template / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(TEMPLATE / file, target)
+        for file in listed(TEMPLATE):
+            target = self.template / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TEMPLATE / file, target)
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--allow-empty", "-m", "The working tree")
 
@@ -211,12 +208,10 @@ class Project:
 
         Of cruft's own file, what names the template's place is left out: two may render the same.
         """
-        listed = self.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        found = {}
-        for name in set(listed.split("\0")) - {"", "uv.lock"}:
-            file = self.path / name
-            if file.exists():
-                found[name] = (os.access(file, os.X_OK), file.read_bytes())
+        files = {name: self.path / name for name in listed(self.path) if name != "uv.lock"}
+        found = {
+            name: (os.access(file, os.X_OK), file.read_bytes()) for name, file in files.items()
+        }
         if ".cruft.json" in found:
             found[".cruft.json"] = (False, json.dumps(self._lasting_state()).encode())
         return found

@@ -97,8 +97,7 @@ def lose_unwatched_master(cluster: Cluster, scene: Scene) -> None:
 
 def fail_over(bake: Bake, cluster: Cluster, scene: Scene) -> None:
     """Hand over to a replica by the project's own command."""
-    environ = {"FLASK_APP": "run", **cluster.environ}
-    done = bake.run(".venv/bin/flask", "storage", "failover", environ=environ)
+    done = bake.run(".venv/bin/flask", "storage", "failover", environ=cluster.environ)
     if done.returncode:
         scene.wrong.append(done.stderr)
 

@@ -9,8 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.load import render
-from tests.bake import TEMPLATE, Bake, run_in, tool
+from tests.bake import TEMPLATE, Bake, render_and_install, run_in, tool
 from tests.conftest import OPTIONS
 from tests.faults.page import keep
 
@@ -47,7 +46,10 @@ def main() -> None:
     inputs: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        bakes = [render(backend, Path(name, backend)) for backend in OPTIONS["storage_backend"]]
+        bakes = [
+            render_and_install(backend, Path(name, backend))
+            for backend in OPTIONS["storage_backend"]
+        ]
         for seed in itertools.count(asked.seed):
             examples = max(100, (asked.inputs - inputs.total()) // 60)
             for bake in bakes:
