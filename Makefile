@@ -59,8 +59,9 @@ bench: setup ## measure beside naive versions and limits: docs/performance.md, d
 bench-quick: setup ## measure some of docs/performance.md in two minutes (needs wrk)
 	@.venv/bin/python -m benchmarks.performance --quick
 
-picture: setup ## draw docs/page.png, a picture of the page at /docs
+picture: setup ## draw docs/page.png and docs/demo.svg, the page at /docs and a terminal
 	@.venv/bin/python -m scripts.docs_picture
+	@.venv/bin/python -m scripts.readme_picture
 
 docs: setup ## build the site of docs/ into docs/_build; a warning is an error
 	@.venv/bin/sphinx-build -q -E -W --keep-going -n docs $(SITE)

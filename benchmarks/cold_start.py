@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.load import render
 from tests.aws import path_to_python, python_of
-from tests.bake import Bake, clean_environ, tool
+from tests.bake import Bake, clean_environ, render_and_install, tool
 from tests.databases import databases_of
 
 RUNTIME = "python3.13"
@@ -109,7 +108,10 @@ def cold_start(python: str, runtime: str, offered: Path, package: Package) -> fl
 @contextmanager
 def packages(folder: Path) -> Iterator[tuple[dict[str, Package], Bake]]:
     """All packages, with real storages."""
-    bakes = {backend: render(backend, folder / backend, "use_zappa=yes") for backend in BACKENDS}
+    bakes = {
+        backend: render_and_install(backend, folder / backend, "use_zappa=yes")
+        for backend in BACKENDS
+    }
     python = python_of(bakes["json"], RUNTIME)
     with (
         bakes["redis"].cluster() as redis,

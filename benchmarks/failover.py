@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.failover_picture import Moment, Panel, draw
-from benchmarks.load import render, serve_other
-from tests.bake import TEMPLATE, Bake, Server
+from benchmarks.load import serve_other
+from tests.bake import TEMPLATE, Bake, render_and_install
 from tests.clients import Clients
 from tests.failovers import (
     SERVERS,
@@ -26,6 +26,7 @@ from tests.failovers import (
     fill,
     killed,
 )
+from tests.servers import Server
 
 PICTURE = TEMPLATE / "docs" / "failover.svg"
 WORKERS = "2"
@@ -113,7 +114,7 @@ def seconds_to_get(url: str) -> float:
 def main() -> None:
     """Measure, draw and print."""
     with tempfile.TemporaryDirectory() as folder:
-        bake = render("redis", Path(folder))
+        bake = render_and_install("redis", Path(folder))
         ours, naive = partial(serve_ours, bake), partial(serve_naive, bake)
         faults = {
             "`kill -9` of the master": killed,

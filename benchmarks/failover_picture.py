@@ -63,57 +63,73 @@ def _legend() -> Iterator[str]:
     yield text(LEFT + 404, 56, "the longest wait of one of them (right axis)", "small")
 
 
-def _panel(panel: Panel, top: float, span: tuple[float, float], most: int) -> Iterator[str]:
-    first, last = span
-    bottom = top + PANEL_HEIGHT
-    step = _tick_step(most)
-    ceiling = math.ceil(most / step) * step
+class _Axes:
+    """Where things stand in a panel whose upper end is given."""
 
-    def x(seconds: float) -> float:
-        return round(LEFT + (seconds - first) / (last - first) * (RIGHT - LEFT), 1)
+    def __init__(self, top: float, span: tuple[float, float], most: int) -> None:
+        self.top = top
+        self.bottom = top + PANEL_HEIGHT
+        self.first, self.last = span
+        self.step = _tick_step(most)
+        self.ceiling = math.ceil(most / self.step) * self.step
 
-    def y(count: float) -> float:
-        return round(bottom - count / ceiling * PANEL_HEIGHT, 1)
+    def x(self, seconds: float) -> float:
+        """Of a time."""
+        share = (seconds - self.first) / (self.last - self.first)
+        return round(LEFT + share * (RIGHT - LEFT), 1)
 
-    def y_of_wait(seconds: float) -> float:
+    def y(self, count: float) -> float:
+        """Of a number of requests."""
+        return round(self.bottom - count / self.ceiling * PANEL_HEIGHT, 1)
+
+    def y_of_wait(self, seconds: float) -> float:
+        """Of a wait, on the logarithmic axis."""
         share = math.log(max(seconds, WAITS[0]) / WAITS[0]) / math.log(WAITS[-1] / WAITS[0])
-        return round(bottom - share * PANEL_HEIGHT, 1)
+        return round(self.bottom - share * PANEL_HEIGHT, 1)
 
+    def drawn(self) -> Iterator[str]:
+        """The axes themselves."""
+        for count in range(0, self.ceiling + 1, self.step):
+            yield f'<path class="grid" d="M{LEFT} {self.y(count)}H{RIGHT}"/>'
+            yield text(LEFT - 8, self.y(count) + 4, str(count), "small", "end")
+        for wait in WAITS:
+            label = f"{wait:g} s" if wait >= 1 else f"{wait * 1000:g} ms"
+            yield text(RIGHT + 8, self.y_of_wait(wait) + 4, label, "small")
+        for second in range(math.ceil(self.first), math.floor(self.last) + 1):
+            yield f'<path class="grid" d="M{self.x(second)} {self.bottom}v5"/>'
+            yield text(self.x(second), self.bottom + 18, str(second), "small", "middle")
+
+
+def _panel(panel: Panel, top: float, span: tuple[float, float], most: int) -> Iterator[str]:
+    axes = _Axes(top, span, most)
     errors = sum(moment.is_error for moment in panel.moments)
     yield text(LEFT, top - 12, panel.name, "name")
     told = f"no write acknowledged for {panel.stall:.1f} s, errors: {errors}"
     yield text(RIGHT, top - 12, told, "", "end")
+    yield from axes.drawn()
+    yield from _requests(panel, axes, span)
+    for at in (0, panel.new_master_at):
+        yield f'<path class="mark" d="M{axes.x(at)} {top}V{axes.bottom}"/>'
+    yield text(axes.x(0) + 5, top + 16, "kill -9", "small")
+    yield text(axes.x(panel.new_master_at) - 5, top + 34, "new master elected", "small", "end")
 
-    for count in range(0, ceiling + 1, step):
-        yield f'<path class="grid" d="M{LEFT} {y(count)}H{RIGHT}"/>'
-        yield text(LEFT - 8, y(count) + 4, str(count), "small", "end")
-    for wait in WAITS:
-        label = f"{wait:g} s" if wait >= 1 else f"{wait * 1000:g} ms"
-        yield text(RIGHT + 8, y_of_wait(wait) + 4, label, "small")
-    for second in range(math.ceil(first), math.floor(last) + 1):
-        yield f'<path class="grid" d="M{x(second)} {bottom}v5"/>'
-        yield text(x(second), bottom + 18, str(second), "small", "middle")
 
-    width = round((RIGHT - LEFT) * BIN_SECONDS / (last - first) - 1, 1)
+def _requests(panel: Panel, axes: _Axes, span: tuple[float, float]) -> Iterator[str]:
+    width = round((RIGHT - LEFT) * BIN_SECONDS / (axes.last - axes.first) - 1, 1)
     answered = _counts(panel.moments, span)
     wrong = _counts([moment for moment in panel.moments if moment.is_error], span)
     for number, (count, errors) in enumerate(zip(answered, wrong, strict=True)):
-        left = x(first + number * BIN_SECONDS)
+        left = axes.x(axes.first + number * BIN_SECONDS)
         for kind, upper, lower in (("answered", count, errors), ("error", errors, 0)):
             if upper > lower:
                 yield (
-                    f'<rect class="{kind}" x="{left}" y="{y(upper)}" width="{width}" '
-                    f'height="{y(lower) - y(upper):.1f}"/>'
+                    f'<rect class="{kind}" x="{left}" y="{axes.y(upper)}" width="{width}" '
+                    f'height="{axes.y(lower) - axes.y(upper):.1f}"/>'
                 )
     for number, wait in enumerate(_longest_waits(panel.moments, span)):
         if wait:
-            middle = x(first + (number + 0.5) * BIN_SECONDS)
-            yield f'<circle class="wait" cx="{middle}" cy="{y_of_wait(wait)}" r="2.2"/>'
-
-    for at in (0, panel.new_master_at):
-        yield f'<path class="mark" d="M{x(at)} {top}V{bottom}"/>'
-    yield text(x(0) + 5, top + 16, "kill -9", "small")
-    yield text(x(panel.new_master_at) - 5, top + 34, "new master elected", "small", "end")
+            middle = axes.x(axes.first + (number + 0.5) * BIN_SECONDS)
+            yield f'<circle class="wait" cx="{middle}" cy="{axes.y_of_wait(wait)}" r="2.2"/>'
 
 
 def _tick_step(most: int) -> int:

@@ -1,18 +1,19 @@
 """Services under load: the rendered one, a naive one and the limit, by turns on the same server."""
 
+import json
 import os
 import re
 import shutil
 import statistics
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bake import TEMPLATE, Bake, Server, clean_environ, serve
+from tests.bake import TEMPLATE, Bake, clean_environ
+from tests.servers import Server, serve
 
 KEY = "a-key-of-the-benchmark"
 HERE = TEMPLATE / "benchmarks"
@@ -116,20 +117,6 @@ def by_turns(
     }
 
 
-def render(backend: str, folder: Path, *others: str) -> Bake:
-    """Render a project, with other answers if they are given, and install what it needs."""
-    answers = ["--no-input", "-o", str(folder), f"storage_backend={backend}", *others]
-    subprocess.run(
-        [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *answers],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    (project,) = folder.iterdir()
-    bake = Bake(backend, project, {"package_name": "customer_api"})
-    bake.make("setup")
-    return bake
-
-
 def serve_ours(bake: Bake, environ: Mapping[str, str]) -> AbstractContextManager[Server]:
     """Serve a rendered project as in production: with keys, logs, request IDs and safe headers."""
     return bake.serve("serve", APP_ENV="production", API_KEYS=KEY, **environ)
@@ -151,3 +138,37 @@ def serve_other(
     path = f"{bake.path / '.venv/bin'}:{os.environ['PATH']}"
     environ = clean_environ({**environ, "PATH": path})
     return serve(["sh", "-c", script], bake.path, environ)
+
+
+def customers(count: int) -> dict[str, dict[str, str]]:
+    """Customers, by their IDs."""
+    return {
+        f"{n:06}": {"customerID": f"{n:06}", "firstName": "Ada", "lastName": f"Lovelace {n}"}
+        for n in range(count)
+    }
+
+
+def fill(bake: Bake, environ: Mapping[str, str], count: int, folder: Path) -> None:
+    """Put customers into the storage of a rendered project."""
+    file = folder / f"{count}.json"
+    file.write_text(json.dumps(customers(count)))
+    bake.flask("customers", "import", "--on-conflict", "overwrite", str(file), environ=environ)
+
+
+def printed_by(python: str, code: str, *arguments: str, folder: Path = TEMPLATE) -> str:
+    """What code prints, in a process of its own.
+
+    Args:
+        python: Which Python runs it.
+        code: The code.
+        arguments: Its arguments.
+        folder: Where it runs.
+    """
+    return subprocess.run(
+        [python, "-c", code, *arguments],
+        cwd=folder,
+        env=clean_environ({"APP_ENV": "production", "ALLOW_ANONYMOUS": "1"}),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout

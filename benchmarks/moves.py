@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.load import render
+from tests.bake import render_and_install
 from tests.moves import Place, sample, storage_for, write_lines
 
 KINDS = {"json": "json", "redis": "redis", "sqlite": "sql", "postgresql": "sql"}
@@ -42,7 +42,8 @@ class Places:
         self._folder = folder
         self._numbers = itertools.count()
         self._bakes = {
-            backend: render(backend, folder / backend) for backend in ("json", "redis", "sql")
+            backend: render_and_install(backend, folder / backend)
+            for backend in ("json", "redis", "sql")
         }
 
     @contextmanager
@@ -63,7 +64,7 @@ def measured(place: Place, *arguments: str) -> tuple[float, float]:
         "-c",
         MEASURED,
         *("-m", "flask", "customers", *arguments),
-        environ={**place.environ, "FLASK_APP": "run"},
+        environ=place.environ,
     )
     if done.returncode:
         raise RuntimeError(done.stderr)

@@ -1,13 +1,11 @@
 """Draw docs/page.png: the page at /docs of a rendered project, in a real browser."""
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.bake import TEMPLATE, Bake
+from tests.bake import TEMPLATE, render_and_install
 from tests.browser import launch
 
 KEY = "the-key-of-nobody"
@@ -18,13 +16,7 @@ CUSTOMER = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
 def main() -> None:
     """Render the default project, serve it, and use the page as a reader would."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input", "-o", folder],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        bake = Bake("picture", Path(folder, "customer-api"), {})
-        bake.make("setup")
+        bake = render_and_install("json", Path(folder, "rendered"))
         environ = {"API_KEYS": KEY, "DATA_PATH": str(Path(folder, "customers.json"))}
         with bake.serve("serve", **environ) as server, sync_playwright() as playwright:
             browser = launch(playwright)

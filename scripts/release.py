@@ -22,8 +22,8 @@ ADDRESS = "https://github.com/ORG/cookiecutter-flask-store"
 
 # What takes seconds, style and types among it; then projects of earlier releases are updated.
 CHECK = (
-    "make test-fast && "
-    f"{shlex.quote(sys.executable)} -m pytest -n auto tests/test_update.py tests/test_switch.py"
+    f"make test-fast && {shlex.quote(sys.executable)} -m pytest -n auto tests/test_update.py "
+    "tests/test_update_page.py tests/test_switch.py tests/test_switch_page.py"
 )
 
 

@@ -119,28 +119,12 @@ def _no_function_urls(*_: object) -> tuple[int, dict[str, str], str]:
 
 def _run_in(bake: Bake, folder: Path) -> Any:
     def run(self: Any, event: Any = None) -> tuple[str, bool, str]:
-        task = folder / self.code_sha_256.replace("/", "_")
-        if not task.exists():
-            with zipfile.ZipFile(BytesIO(self.code_bytes)) as archive:
-                archive.extractall(task)
-            offered = folder / "offered"
-            if not offered.exists():
-                code = "from tests.on_lambda.runtime import *; offer(Path(sys.argv[1]))"
-                bake_run = bake.run(bake.python, "-c", code, str(offered))
-                assert bake_run.returncode == 0, bake_run.stderr
+        task = _unpacked(bake, folder, self)
         code = "from tests.on_lambda.runtime import *; print(RUNTIME)"
         runtime = bake.run(bake.python, "-c", code).stdout
+        python = python_of(bake, self.run_time)
         done = subprocess.run(
-            [
-                python_of(bake, self.run_time),
-                "-I",
-                "-S",
-                "-c",
-                runtime,
-                task,
-                folder / "offered",
-                self.handler,
-            ],
+            [python, "-I", "-S", "-c", runtime, task, folder / "offered", self.handler],
             cwd=task,
             env={
                 "AWS_LAMBDA_FUNCTION_NAME": self.function_name,
@@ -166,6 +150,20 @@ def _run_in(bake: Bake, folder: Path) -> Any:
     return run
 
 
+def _unpacked(bake: Bake, folder: Path, function: Any) -> Path:
+    """Where a function's package is unpacked, beside what Lambda offers to it."""
+    task: Path = folder / function.code_sha_256.replace("/", "_")
+    if not task.exists():
+        with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
+            archive.extractall(task)
+        offered = folder / "offered"
+        if not offered.exists():
+            code = "from tests.on_lambda.runtime import *; offer(Path(sys.argv[1]))"
+            done = bake.run(bake.python, "-c", code, str(offered))
+            assert done.returncode == 0, done.stderr
+    return task
+
+
 _packages: dict[str, bytes] = {}
 
 
@@ -173,10 +171,9 @@ def _told_with(url: str) -> Any:
     tell = LambdaFunction.get_code
 
     def get_code(self: Any) -> dict[str, Any]:
-        answer = tell(self)
-        _packages[self.code_sha_256.replace("/", "_")] = self.code_bytes
         name = self.code_sha_256.replace("/", "_")
-        return {**answer, "Code": {"Location": f"{url}/{name}", "RepositoryType": "S3"}}
+        _packages[name] = self.code_bytes
+        return {**tell(self), "Code": {"Location": f"{url}/{name}", "RepositoryType": "S3"}}
 
     return get_code
 
@@ -231,9 +228,8 @@ def path_to_python(bake: Bake) -> dict[str, str]:
 
 def deployable(bake: Bake, folder: Path) -> Bake:
     """A copy of a project whose settings are filled in, for a Python that is here."""
-    project = bake.copy_to(folder)
+    project = bake.copy_to(folder, share_environment=True)
     shutil.copy(bake.path / "uv.lock", project.path)
-    (project.path / ".venv").symlink_to(bake.path / ".venv")
     file = project.path / "zappa_settings.json"
     settings = json.loads(file.read_text())
     settings["dev"].update(

@@ -2,36 +2,18 @@
 
 import itertools
 import json
-import random
 import threading
-import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from http.client import HTTPConnection
-from typing import Any, Self
+from typing import Self
 
-from .answers import (
-    CAUGHT,
-    Answer,
-    Kind,
-    Outcome,
-    body_of,
-    customer_of,
-    delete,
-    ok,
-    outcome_of,
-    without_doubles,
-)
-from .bake import PATIENCE_SECONDS, wait_until
+from .answers import Answer, ok
+from .client_steps import Steps
 from .ledger import Ledger
-
-# After an answer that took longer, or was none, a client looks for what it wrote last.
-SUSPICIOUS_SECONDS = 0.3
-LAST_WRITTEN = 20
-PAUSE_AFTER_FAILURE_SECONDS = 0.05
+from .servers import PATIENCE_SECONDS, wait_until
 
 
 class Clients:
@@ -41,10 +23,6 @@ class Clients:
     write. So each answer must hold the number that was acknowledged last, or one sent later. A
     client that had to wait, or got no answer, looks for its last writes before it goes on, as it
     would soon write over what is lost.
-
-    Attributes:
-        answers: What became of each request.
-        losses: The acknowledged writes that a client no longer found.
     """
 
     def __init__(
@@ -72,12 +50,13 @@ class Clients:
             deletes: Whether each writer now and then adds a customer and deletes it.
         """
         self._port = int(url.rpartition(":")[2])
-        self._customers = customers
-        self._deletes = deletes
+        self._stop = threading.Event()
+        self._ledger = Ledger()
+        self._did = Steps(self._ledger, self._stop, customers=customers, deletes=deletes)
         self._steps: list[tuple[Callable[[HTTPConnection], object], float]] = [
-            *[(self._read, pause)] * readers,
-            *[(self._lister(), listing_pause) for _ in range(listers)],
-            *[(self._writer(writer), pause) for writer in range(writers)],
+            *[(self._did.read, pause)] * readers,
+            *[(self._did.lister(), listing_pause) for _ in range(listers)],
+            *[(self._did.writer(writer), pause) for writer in range(writers)],
         ]
         self._connections = [
             HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_SECONDS) for _ in self._steps
@@ -85,12 +64,7 @@ class Clients:
         self._locks = [threading.Lock() for _ in self._steps]
         self._pool = ThreadPoolExecutor(len(self._steps))
         self._running: list[Future[None]] = []
-        self._stop = threading.Event()
-        self._ledger = Ledger()
-        self._acknowledged_at: list[float] = []
         self._counts = [0] * len(self._steps)
-        self.answers: list[Answer] = []
-        self.losses: list[str] = []
 
     def __enter__(self) -> Self:
         self._running = [
@@ -105,6 +79,16 @@ class Clients:
             loop.result()
 
     @property
+    def answers(self) -> list[Answer]:
+        """What became of each request, since they were last taken."""
+        return self._did.answers
+
+    @property
+    def losses(self) -> list[str]:
+        """The acknowledged writes that a client no longer found."""
+        return self._did.losses
+
+    @property
     def problems(self) -> list[str]:
         """What was wrong with each answer that was not right."""
         return [f"{answer.kind}: {answer.problem}" for answer in self.answers if answer.problem]
@@ -117,7 +101,7 @@ class Clients:
     @property
     def writes(self) -> int:
         """How many writes were acknowledged."""
-        return len(self._acknowledged_at)
+        return len(self._did.acknowledged_at)
 
     def lost(self) -> list[str]:
         """The acknowledged writes that the service does not know now, and what nobody sent."""
@@ -143,7 +127,7 @@ class Clients:
 
     def take_answers(self) -> list[Answer]:
         """The answers since the last time, which are forgotten."""
-        taken, self.answers = self.answers, []
+        taken, self._did.answers = self._did.answers, []
         return taken
 
     @contextmanager
@@ -167,8 +151,8 @@ class Clients:
 
     def longest_stall(self, since: float, until: float) -> float:
         """The longest time within a span in which no write was acknowledged, in seconds."""
-        start = bisect_left(self._acknowledged_at, since - 1)  # they stand almost in order
-        moments = self._acknowledged_at[start:]
+        start = bisect_left(self._did.acknowledged_at, since - 1)  # they stand almost in order
+        moments = self._did.acknowledged_at[start:]
         within = sorted(moment for moment in moments if since < moment < until)
         return max(b - a for a, b in itertools.pairwise([since, *within, until]))
 
@@ -192,113 +176,3 @@ class Clients:
         if connection.port != self._port:
             connection.close()
             connection.port = self._port
-
-    def _writer(self, writer: int) -> Callable[[HTTPConnection], None]:
-        numbers = itertools.count()
-
-        def write(connection: HTTPConnection) -> None:
-            number = next(numbers)
-            customer_id = f"{writer}-{number % self._customers}"
-            answer = self._set(connection, customer_id, number)
-            if self._deletes and number % 10 == 0:
-                self._add_and_delete(connection, f"{writer}-{number}-deleted")
-            if answer.problem or answer.seconds > SUSPICIOUS_SECONDS:
-                numbers_of_last = range(max(0, number - LAST_WRITTEN), number + 1)
-                self._look_for(
-                    connection, {f"{writer}-{n % self._customers}" for n in numbers_of_last}
-                )
-
-        return write
-
-    def _set(self, connection: HTTPConnection, customer_id: str, number: int) -> Answer:
-        self._ledger.sent[customer_id] = number
-        body = json.dumps(customer_of(customer_id, number)).encode()
-
-        def post() -> None:
-            ok(connection, "POST", "/set", body)
-            self.acknowledged[customer_id] = number
-
-        return self._send("write", connection, post)
-
-    def _add_and_delete(self, connection: HTTPConnection, customer_id: str) -> None:
-        self._ledger.sent[customer_id] = 0
-        body = json.dumps(customer_of(customer_id, 0)).encode()
-        added = self._send("write", connection, partial(ok, connection, "POST", "/set", body))
-        # It may be gone already if the answer to an earlier try was lost, or it was never there.
-        sure = not added.problem
-        while True:
-            deletion = partial(delete, connection, customer_id, missing=not sure)
-            if not self._send("write", connection, deletion).problem:
-                self._ledger.deleted.add(customer_id)
-                return
-            sure = False
-            if self._stop.is_set():
-                return
-
-    def _look_for(self, connection: HTTPConnection, customer_ids: Iterable[str]) -> None:
-        """Read customers that nobody writes meanwhile, however long it takes."""
-        for customer_id in sorted(self.acknowledged.keys() & customer_ids):
-            number = self.acknowledged[customer_id]
-            read = partial(self._get, connection, customer_id)
-            while (answer := self._send("read", connection, read)).problem:
-                if answer.outcome == "wrong":
-                    self.losses.append(f"{customer_id}: {number}, {answer.problem}")
-                    break
-                if self._stop.is_set():
-                    return
-
-    def _read(self, connection: HTTPConnection) -> None:
-        # The latest are those that a server which is behind does not have.
-        if customer_ids := list(self.acknowledged)[-LAST_WRITTEN:]:
-            customer_id = random.choice(customer_ids)  # noqa: S311, no secret
-            self._send("read", connection, partial(self._get, connection, customer_id))
-
-    def _get(self, connection: HTTPConnection, customer_id: str) -> None:
-        known = self._ledger.only(customer_id)
-        known.check({customer_id: json.loads(ok(connection, "GET", f"/get/{customer_id}"))})
-
-    def _lister(self) -> Callable[[HTTPConnection], None]:
-        ways = itertools.cycle([self._list, self._walk])
-
-        def list_all(connection: HTTPConnection) -> None:
-            self._send("list", connection, partial(next(ways), connection))
-
-        return list_all
-
-    def _list(self, connection: HTTPConnection) -> None:
-        known = self._ledger.now()
-        known.check(json.loads(ok(connection, "GET", "/"), object_pairs_hook=without_doubles))
-
-    def _walk(self, connection: HTTPConnection) -> None:
-        """List all customers in pages."""
-        known = self._ledger.now()
-        found: dict[str, Any] = {}
-        path = "/?limit=1000"
-        while path:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            found |= json.loads(body_of(answer))
-            link = answer.headers.get("Link", "")
-            path = link.removeprefix("<").removesuffix('>; rel="next"')
-        known.check(found)
-
-    def _send(
-        self, kind: Kind, connection: HTTPConnection, request: Callable[[], object]
-    ) -> Answer:
-        """Send a request, and note what became of it."""
-        sent = time.monotonic()
-        outcome: Outcome = "right"
-        problem = ""
-        try:
-            request()
-        except CAUGHT as error:
-            outcome = outcome_of(error)
-            problem = f"{type(error).__name__}: {error}"
-            connection.close()  # the next request opens it again
-        answer = Answer(kind, sent, time.monotonic(), outcome, problem)
-        self.answers.append(answer)
-        if problem:
-            self._stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
-        elif kind == "write":
-            self._acknowledged_at.append(answer.ended)
-        return answer

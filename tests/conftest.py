@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from .bake import TEMPLATE, Bake
 from .browser import launch
+from .databases import upgrade
+from .updating import Workshop
 
 OPTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 
@@ -41,8 +43,8 @@ COMBINATIONS: dict[str, dict[str, str]] = {
     "proprietary": {"license": "Proprietary", "ci": "none"},
 }
 # Those that differ in more than a text: each of these runs its own tests and serves.
-LAMBDA = ("json-lambda", "redis-lambda", "sql-lambda")
-BACKENDS = ("default", "changed", "redis", "sql", *LAMBDA)
+BACKENDS = [name for name in COMBINATIONS if name not in ("bsd", "proprietary")]
+LAMBDA = [name for name in BACKENDS if COMBINATIONS[name].get("use_zappa")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -139,13 +141,17 @@ def migrated(shared: Path) -> Callable[[Bake], Path]:
         with FileLock(shared / f"{bake.name}.db.lock"):
             if not database.exists():
                 made = database.with_suffix(".new")
-                environ = {"DATABASE_URL": f"sqlite:///{made}", "FLASK_APP": "run"}
-                done = bake.run(".venv/bin/flask", "db", "upgrade", environ=environ)
-                assert done.returncode == 0, done.stderr
+                upgrade(bake, f"sqlite:///{made}")
                 made.rename(database)
         return database
 
     return migrate_once
+
+
+@pytest.fixture(scope="session")
+def workshop(shared: Path) -> Workshop:
+    """The template's clone, and projects made from it, for all processes of this test run."""
+    return Workshop.set_up(shared / "workshop")
 
 
 NewStorage = Callable[[Bake, Path], dict[str, str]]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .bake import Bake, clean_environ, family_of
+from .bake import Bake, clean_environ
+from .servers import family_of
 
 SERVERS = {"postgresql": "dev.postgresql:PostgreSQL", "mariadb": "tests.mariadb:MariaDB"}
 
@@ -135,6 +136,12 @@ def databases_of(bake: Bake, kind: str, folder: Path) -> Iterator[Databases]:
     with talker(bake, _SERVER, SERVERS[kind]) as server:
         assert server.answer() == "started"
         yield Databases(folder, server)
+
+
+def upgrade(bake: Bake, url: str) -> str:
+    """Bring a database's schema up to date, as an operator does; its address."""
+    bake.flask("db", "upgrade", environ={"DATABASE_URL": url})
+    return url
 
 
 def has_mariadb(bake: Bake) -> bool:

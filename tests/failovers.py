@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 from redis import Redis
 
 from .answers import customer_of
-from .bake import PATIENCE_SECONDS, Bake
+from .bake import Bake
 from .clients import Clients
+from .servers import PATIENCE_SECONDS
 
 Cluster: TypeAlias = Any  # the project's own, of dev/cluster.py
 DOWN_AFTER_SECONDS = 1.5

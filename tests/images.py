@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .bake import Bake, clean_environ, free_port, tool
+from .bake import Bake, clean_environ, tool
+from .servers import free_port
 
 # Files are written by their permissions only, also where the tests run as root, as with cap_drop.
 POWERLESS = ("setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all")

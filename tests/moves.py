@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bake import Bake, clean_environ
-from .databases import databases_of
+from .databases import databases_of, upgrade
 
 # Prints each request of the contract and the answer to it, of an application that has customers.
 _ANSWERS = """
@@ -62,7 +62,7 @@ class Place:
         return subprocess.Popen(
             [self.bake.python, "-m", "flask", "customers", *arguments],
             cwd=self.bake.path,
-            env=clean_environ({**self.environ, "FLASK_APP": "run"}),
+            env=clean_environ(self.environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -92,17 +92,12 @@ class Place:
 
 @contextmanager
 def storage_for(bake: Bake, folder: Path, kind: str) -> Iterator[Mapping[str, str]]:
-    """The variables for an empty storage of a kind: json, redis, sqlite, postgresql or mariadb."""
-    if kind == "json":
-        yield {"DATA_PATH": str(folder / "customers.json")}
-    elif kind == "redis":
+    """The variables for an empty storage: redis, sqlite, postgresql, mariadb, or one in a file."""
+    if kind == "redis":
         with bake.cluster() as environ:
             yield environ
+    elif kind not in ("sqlite", "postgresql", "mariadb"):
+        yield {"DATA_PATH": str(folder / f"customers.{kind}")}
     else:
         with databases_of(bake, kind, folder) as databases:
-            environ = {"DATABASE_URL": databases.create("moved")}
-            done = bake.run(
-                ".venv/bin/flask", "db", "upgrade", environ={**environ, "FLASK_APP": "run"}
-            )
-            assert done.returncode == 0, done.stderr
-            yield environ
+            yield {"DATABASE_URL": upgrade(bake, databases.create("moved"))}

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .bake import Bake, Server, clean_environ, serve
+from .bake import Bake, clean_environ
+from .servers import Server, serve
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,8 +34,7 @@ def project(installed: Callable[[str], Bake]) -> Bake:
 def serving(project: Bake, file: Path, wrapper: Sequence[str] = ()) -> Iterator[Server]:
     """The project on a file, in development so that a single process serves."""
     command = 'exec "$0" -m flask run --host "$HOST" --port "$PORT"'
-    environ = clean_environ({"DATA_PATH": str(file), "FLASK_APP": "run"})
-    environ["RETRY_DEADLINE_SECONDS"] = "0.5"
+    environ = clean_environ({"DATA_PATH": str(file), "RETRY_DEADLINE_SECONDS": "0.5"})
     with serve([*wrapper, "sh", "-c", command, project.python], project.path, environ) as server:
         yield server
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import Sample
-from benchmarks.performance import Row, Target
+from benchmarks.table import Row, Target
 
 from .bake import Bake
 from .conftest import Render

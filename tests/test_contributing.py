@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from .developer import Developer
-from .updating import Reader, Workshop
+from .page_in_terminal import Reader
+from .updating import Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +34,8 @@ class Newcomer(Developer):
 
 
 @pytest.fixture
-def newcomer(shared: Path, tmp_path: Path) -> Newcomer:
+def newcomer(workshop: Workshop, tmp_path: Path) -> Newcomer:
     """Someone who has cloned the template, and installed what it needs."""
-    workshop = Workshop.set_up(shared / "workshop")
     reader = Reader.of("CONTRIBUTING.md", tmp_path / "reader", workshop)
     clone, fast, *_ = reader.blocks("Contributing")
     reader.follow(reader.folder, clone)

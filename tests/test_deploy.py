@@ -47,47 +47,33 @@ class Operator:
     """Someone who deploys a project from a terminal."""
 
     def __init__(self, project: Bake, environ: dict[str, str]) -> None:
-        self._project = project
+        self.project = project
         self.environ = environ
 
     def deploy(self) -> None:
         """Deploy or update the stage dev."""
-        self._project.make("deploy", STAGE="dev", **self.environ)
+        self.project.make("deploy", STAGE="dev", **self.environ)
 
-    def zappa(self, *arguments: str) -> tuple[int, str]:
-        """Run a command of Zappa; its exit status and what it prints."""
-        done = self._project.run(".venv/bin/zappa", *arguments, environ=self.environ)
-        return done.returncode, done.stdout + done.stderr
+    def zappa(self, *arguments: str, status: int = 0) -> str:
+        """Run a command of Zappa that must end with a status; what it prints."""
+        done = self.project.run(".venv/bin/zappa", *arguments, environ=self.environ)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
 
 @pytest.mark.long
 def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -> None:
     project = deployable(bake, tmp_path / "project")
     with aws(bake, tmp_path) as there, storage_of(bake, tmp_path) as environ:
-        settings = project.path / "zappa_settings.json"
-        if "DATA_PATH" in environ:
-            told = json.loads(settings.read_text())
-            told["dev"]["aws_environment_variables"].update(environ)
-            settings.write_text(json.dumps(told))
         operator = Operator(project, {**there.environ, **environ, **path_to_python(bake)})
-
-        if bake.answers["storage_backend"] != "json":
-            refused = project.run("make", "deploy", environ={**there.environ, "STAGE": "dev"})
-            assert refused.returncode != 0
-            assert re.search(
-                "^deploy: set (REDIS_SENTINELS|DATABASE_URL), as", refused.stderr, re.M
-            )
-            assert there.functions() == []
+        if "DATA_PATH" in environ:
+            configure(project, environ)
+        else:
+            assert_variable_is_asked_for(project, there)
         operator.deploy()
         assert there.functions() == [FUNCTION]
         if bake.answers["storage_backend"] == "sql":
-            assert there.request(FUNCTION, "GET", "/readyz")[0] == 503
-            status, printed = operator.zappa("invoke", "dev", "run.run_alembic_downgrade")
-            assert status == 1, printed
-            assert "there are not so many revisions in that direction" in printed
-            status, printed = operator.zappa("invoke", "dev", "run.run_alembic_upgrade")
-            assert status == 0, printed
-            assert re.search("from.*none.*to.*0001", printed)
+            migrate(operator, there)
         assert there.request(FUNCTION, "GET", "/readyz")[0] == 200
         assert there.request(FUNCTION, "POST", "/set", ADA) == (200, "success")
 
@@ -96,31 +82,55 @@ def test_deployment_from_its_first_day_to_its_last(bake: Bake, tmp_path: Path) -
         operator.deploy()
         assert state_of(there) == ("newer", ADA)
 
-        # A package that does not start is taken back.
-        runner = project.path / "run.py"
-        good = runner.read_text()
-        runner.write_text("raise SystemExit('configuration: it is wrong')\n")
-        broken = project.run("make", "deploy", environ={**operator.environ, "STAGE": "dev"})
-        runner.write_text(good)
-        assert re.search(
-            f"^deploy: {FUNCTION} does not start: configuration: it is wrong; "
-            "the code of the version before is in place again$",
-            broken.stderr,
-            re.MULTILINE,
-        )
+        assert_package_that_does_not_start_is_taken_back(operator)
         assert state_of(there) == ("newer", ADA)
 
         health.write_text(health.read_text().replace('_report("newer"', '_report("newest"'))
         operator.deploy()
         assert state_of(there) == ("newest", ADA)
-        assert operator.zappa("status", "dev")[0] == 0
-        status, printed = operator.zappa("rollback", "dev", "-n", "1")
-        assert status == 0, printed
+        operator.zappa("status", "dev")
+        operator.zappa("rollback", "dev", "-n", "1")
         assert state_of(there) == ("newer", ADA)
 
-        status, printed = operator.zappa("undeploy", "dev", "--yes")
-        assert status == 0, printed
+        operator.zappa("undeploy", "dev", "--yes")
         assert there.functions() == []
+
+
+def configure(project: Bake, variables: dict[str, str]) -> None:
+    """Write variables that are no secrets into the stage's settings."""
+    settings = project.path / "zappa_settings.json"
+    told = json.loads(settings.read_text())
+    told["dev"]["aws_environment_variables"].update(variables)
+    settings.write_text(json.dumps(told))
+
+
+def assert_variable_is_asked_for(project: Bake, there: Aws) -> None:
+    refused = project.run("make", "deploy", environ={**there.environ, "STAGE": "dev"})
+    assert refused.returncode != 0
+    assert re.search("^deploy: set (REDIS_SENTINELS|DATABASE_URL), as", refused.stderr, re.M)
+    assert there.functions() == []
+
+
+def migrate(operator: Operator, there: Aws) -> None:
+    assert there.request(FUNCTION, "GET", "/readyz")[0] == 503
+    printed = operator.zappa("invoke", "dev", "run.run_alembic_downgrade", status=1)
+    assert "there are not so many revisions in that direction" in printed
+    printed = operator.zappa("invoke", "dev", "run.run_alembic_upgrade")
+    assert re.search("from.*none.*to.*0001", printed)
+
+
+def assert_package_that_does_not_start_is_taken_back(operator: Operator) -> None:
+    runner = operator.project.path / "run.py"
+    good = runner.read_text()
+    runner.write_text("raise SystemExit('configuration: it is wrong')\n")
+    broken = operator.project.run("make", "deploy", environ={**operator.environ, "STAGE": "dev"})
+    runner.write_text(good)
+    assert re.search(
+        f"^deploy: {FUNCTION} does not start: configuration: it is wrong; "
+        "the code of the version before is in place again$",
+        broken.stderr,
+        re.MULTILINE,
+    )
 
 
 def state_of(there: Aws) -> tuple[str, dict[str, str]]:

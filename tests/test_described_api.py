@@ -7,7 +7,8 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from .bake import Bake, Server, run_in, tool
+from .bake import Bake, run_in, tool
+from .servers import Server
 
 pytestmark = pytest.mark.slow
 

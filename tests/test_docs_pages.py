@@ -1,7 +1,8 @@
 """What the pages in docs/ quote of the measurements, and of the projects, is really there."""
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import pytest
 
@@ -10,7 +11,7 @@ from .conftest import COMBINATIONS, Render
 
 DOCS = TEMPLATE / "docs"
 FIGURE = re.compile(r"\d[\d,.]*(?:/s| s| ms| MB)(?!\w)")
-MEASURED = ("docs/performance.md", "docs/reliability.md", "README.md")
+MEASURED = ("docs/performance.md", "docs/reliability.md")
 
 
 @pytest.mark.parametrize("page", ["choose.md", "sentinel.md"])
@@ -101,3 +102,21 @@ def test_the_rows_of_the_page_are_those_of_the_hook() -> None:
     rows = [line for line in block.splitlines() if "Choice(" in line]
     assert len(rows) >= 4
     assert [row for row in rows if f"\n{row}\n" not in hook] == []
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    pages = list((TEMPLATE / "docs").glob("*.md"))
+    assert pages
+    for page in pages:
+        for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            if not link.startswith("https://"):
+                name, _, anchor = link.partition("#")
+                target = page.parent / unquote(name) if name else page
+                assert target.exists(), f"{page.name}: {link}"
+                assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -8,7 +8,8 @@ import pytest
 from .bake import Bake
 from .databases import databases_of
 from .moves import Place
-from .updating import Project, Reader, Workshop
+from .page_in_terminal import Reader
+from .updating import Project, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -19,12 +20,6 @@ LISTED = [
     '{"customerID":"2","firstName":"Alan","lastName":"Turing"}',
     '{"customerID":"3","firstName":"Grace","lastName":"Hopper"}',
 ]
-
-
-@pytest.fixture(scope="session")
-def workshop(shared: Path) -> Workshop:
-    """The template's clone, and projects made from it, for all processes of this test run."""
-    return Workshop.set_up(shared / "workshop")
 
 
 @pytest.mark.long

@@ -3,17 +3,17 @@
 import ast
 import json
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .bake import TEMPLATE, Bake, clean_environ, serve
-from .conftest import OPTIONS, Render
+from .bake import TEMPLATE, Bake, clean_environ
+from .conftest import COMBINATIONS, OPTIONS, Render
+from .servers import serve
+from .test_readme_picture import lines_of_tests, shown_by_picture, without_numbers
 
 POST_GEN = TEMPLATE / "hooks" / "post_gen_project.py"
 HOOKS = sorted((TEMPLATE / "hooks").glob("*.py"))
@@ -46,22 +46,24 @@ def choices() -> list[tuple[str, str, str, str]]:
 
 
 @pytest.mark.parametrize("row", choices(), ids=lambda row: f"{row[0]} {row[1]}={row[2]}")
-def test_row_of_the_table_names_what_exists(row: tuple[str, str, str, str]) -> None:
+def test_row_of_the_table_names_what_exists(row: tuple[str, str, str, str], render: Render) -> None:
     path, option, answers, _ = row
     folder = PROJECT / path.replace(
         "{{ cookiecutter.package_name }}", "{{cookiecutter.package_name}}"
     )
     assert folder.exists()
-    for answer in answers.split():
-        assert answer in possible_answers(option)
+    assert set(answers.split()) <= given_answers(option, render)
 
 
-def possible_answers(option: str) -> list[str]:
-    """What the answer to an option may be."""
-    if option == "__run":
-        return [prefix + one for prefix in ("", "lambda_") for one in OPTIONS["storage_backend"]]
-    options = OPTIONS[option]
-    return options if isinstance(options, list) else ["True", "False"]
+def given_answers(option: str, render: Render) -> set[str]:
+    """What the combinations answer to an option, or derive from answers."""
+    return {str(render(name, COMBINATIONS[name]).answers[option]) for name in COMBINATIONS}
+
+
+def test_combinations_give_each_answer_to_each_choice(render: Render) -> None:
+    for option, possible in OPTIONS.items():
+        if isinstance(possible, list):
+            assert given_answers(option, render) == set(possible), option
 
 
 def test_no_two_rows_end_as_the_same_file_for_one_answer() -> None:
@@ -77,9 +79,9 @@ def test_every_option_that_chooses_files_has_rows_for_its_answers() -> None:
     answers: dict[str, set[str]] = {}
     for _, option, row_answers, _ in choices():
         answers.setdefault(option, set()).update(row_answers.split())
-    assert answers["license"] == set(OPTIONS["license"])
-    assert answers["ci"] == set(OPTIONS["ci"]) - {"none"}
-    assert answers["storage_backend"] == set(OPTIONS["storage_backend"])
+    for option, possible in OPTIONS.items():
+        if isinstance(possible, list):
+            assert answers[option] == set(possible) - {"none"}
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.name)
@@ -113,9 +115,9 @@ def snapshot(bake: Bake) -> Mapping[str, str]:
     return {file: bake.read(file) for file in bake.files()}
 
 
-def test_rendering_twice_gives_the_same(render: Render) -> None:
-    first, second = render("first", {}), render("second", {})
-    assert snapshot(first) == snapshot(second)
+def test_rendering_again_gives_the_same(bake: Bake, render: Render) -> None:
+    again = render(f"{bake.name}-again", COMBINATIONS[bake.name])
+    assert snapshot(again) == snapshot(bake)
 
 
 def test_post_gen_hook_may_run_twice(bake: Bake, tmp_path: Path) -> None:
@@ -149,18 +151,13 @@ def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[st
     script = " && ".join(commands)
     # The server starts when the project's own tests have passed.
     with serve(["sh", "-c", script], tmp_path, environ, patience=300) as server:
-        assert re.search(r"^=* ?[0-9]{3,} passed", server.log.read_text(), re.MULTILINE)
+        printed = server.log.read_text()
+        assert re.search(r"^=* ?[0-9]{3,} passed", printed, re.MULTILINE)
+        shown_in_readme = lines_of_tests(shown_by_picture()["make test"])
+        assert shown_in_readme <= {*without_numbers(printed.splitlines())}
         shown = subprocess.run(
             curl.replace("http://127.0.0.1:5000", server.url).split(),
             capture_output=True,
             check=True,
         )
     assert shown.stdout == b"{}"
-
-
-def test_table_is_all_that_the_hook_needs(tmp_path: Path, render: Render) -> None:
-    copy = render("first", {}).copy_to(tmp_path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(copy.path)
-        names: dict[str, Any] = runpy.run_path(str(rendered_hook(copy, tmp_path)))
-    assert [tuple(row)[1:] for row in names["CHOICES"]] == [row[1:] for row in choices()]

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from .bake import Bake, Server
+from .bake import Bake
+from .servers import Server
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,6 @@
 """No secret is in the template or in what it renders, and what checkers pass over has a reason."""
 
 import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.settings import transient_settings
 
 from .bake import TEMPLATE, Bake, tool
+from .git import listed
 
 DETECTORS = (
     "AWSKeyDetector",
@@ -51,14 +51,7 @@ def secrets_in(files: Iterable[Path]) -> list[str]:
 
 def committed() -> list[Path]:
     """The files of the template."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=TEMPLATE,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return [file for name in listed.split("\0") if name and (file := TEMPLATE / name).is_file()]
+    return [TEMPLATE / file for file in listed(TEMPLATE)]
 
 
 def test_template_holds_no_secret() -> None:

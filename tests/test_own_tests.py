@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .bake import Bake, tool
-from .conftest import COMBINATIONS, LAMBDA, Render
+from .conftest import BACKENDS, COMBINATIONS, LAMBDA, OPTIONS, Render
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ LAMBDA_CHANGES = {
 
 # The default project's own tests run where a user follows the next steps that are printed.
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["redis", "sql", "changed"])
+@pytest.mark.parametrize("name", [name for name in BACKENDS[1:] if name not in LAMBDA])
 def test_own_tests_pass(installed: Callable[[str], Bake], name: str) -> None:
     assert PASSED.fullmatch(installed(name).make("test").splitlines()[-1])
 
@@ -46,7 +46,7 @@ def test_own_tests_for_lambda_pass(installed: Callable[[str], Bake], name: str) 
     assert PASSED.fullmatch(done.stdout.splitlines()[-1]), done.stdout
 
 
-@pytest.mark.parametrize("backend", ["json", "redis", "sql"])
+@pytest.mark.parametrize("backend", OPTIONS["storage_backend"])
 def test_project_for_lambda_shares_its_other_files_with_the_one_without(
     render: Render, backend: str
 ) -> None:

@@ -7,19 +7,13 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
 from .bake import TEMPLATE, run_in
-from .updating import (
-    HEADING,
-    append_to,
-    git,
-    release_commits,
-    release_commits_here,
-    replace_in,
-)
+from .edits import append_to, replace_in
+from .git import git
+from .releases import HEADING, release_commits, release_commits_here
 
 CHANGELOG = """# Changelog
 
@@ -92,24 +86,6 @@ def test_releases_that_pages_name_are_made_or_are_the_next_one() -> None:
 def parts(version: str) -> list[int]:
     """A version's numbers, which compare as versions do."""
     return [int(part) for part in version.split(".")]
-
-
-def test_links_of_the_pages_lead_somewhere() -> None:
-    pages = list((TEMPLATE / "docs").glob("*.md"))
-    assert pages
-    for page in pages:
-        for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
-            if not link.startswith("https://"):
-                name, _, anchor = link.partition("#")
-                target = page.parent / unquote(name) if name else page
-                assert target.exists(), f"{page.name}: {link}"
-                assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
-
-
-def anchors(page: Path) -> set[str]:
-    """What GitHub calls the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from .bake import Bake, Server, wait_until_gone
+from .bake import Bake
 from .conftest import NewStorage
+from .servers import Server, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -149,9 +150,7 @@ def test_env_file_is_read_in_development(backend: Bake, tmp_path: Path) -> None:
     (project.path / ".env").write_text(
         backend.read(".env.example").replace("LOG_LEVEL=INFO", "LOG_LEVEL=loud")
     )
-    done = project.run(
-        backend.python, "-m", "flask", "customers", "list", environ={"FLASK_APP": "run"}
-    )
+    done = project.run(backend.python, "-m", "flask", "customers", "list")
     assert done.returncode != 0
     assert "LOG_LEVEL must be" in done.stderr
 
@@ -170,19 +169,9 @@ def test_every_curl_of_the_readme_works(backend: Bake, server: Server) -> None:
 def test_every_flask_command_of_the_readme_works(
     backend: Bake, storage_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    project = backend.copy_to(tmp_path)  # as some of them write files
-    (project.path / ".venv").symlink_to(backend.path / ".venv")
+    project = backend.copy_to(tmp_path, share_environment=True)  # as some of them write files
     commands = re.findall(r"^(\.venv/bin/flask .*)$", project.read("README.md"), re.MULTILINE)
     assert len(commands) >= 8
     for command in commands:
         done = project.run(*command.split(), environ=storage_environ)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-
-
-def test_files_that_the_readme_names_exist(backend: Bake) -> None:
-    table = backend.read("README.md").partition("## Find your way")[2]
-    named = re.findall(r"`([\w./]+\.py)`", table)
-    assert len(named) > 10
-    for file in named:
-        places = ("", backend.package, f"{backend.package}/storage")
-        assert any((backend.path / place / file).exists() for place in places), file

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .bake import Bake, wait_until
+from .bake import Bake
 from .clients import Clients
 from .databases import (
     SERVERS,
@@ -17,7 +17,9 @@ from .databases import (
     has_mariadb,
     migrate_at_once,
     migrators,
+    upgrade,
 )
+from .servers import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -42,14 +44,6 @@ def databases(request: pytest.FixtureRequest, sql: Bake, tmp_path: Path) -> Iter
         pytest.skip("there is no MariaDB here")
     with databases_of(sql, request.param, tmp_path) as databases:
         yield databases
-
-
-def upgrade(sql: Bake, url: str) -> str:
-    """Bring a database's schema up to date, as an operator does; its address."""
-    environ = {"FLASK_APP": "run", "DATABASE_URL": url}
-    done = sql.run(".venv/bin/flask", "db", "upgrade", environ=environ)
-    assert done.returncode == 0, done.stderr
-    return url
 
 
 def test_processes_that_migrate_at_once_apply_each_revision_once(
@@ -96,8 +90,7 @@ def downgrade() -> None:
 def test_migration_that_is_killed_in_its_middle_is_completed_by_those_who_wait(
     sql: Bake, databases: Databases, tmp_path: Path
 ) -> None:
-    project = sql.copy_to(tmp_path)
-    (project.path / ".venv").symlink_to(sql.path / ".venv")
+    project = sql.copy_to(tmp_path, share_environment=True)
     (project.path / "migrations/versions/0002_create_two_tables.py").write_text(SLOW_REVISION)
     stop = project.path / "stop"
     stop.touch()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .bake import Bake
-from .conftest import Render
+from .conftest import OPTIONS, Render
 
 # A shared file that has another text for each storage, and why.
 SHARED = {
@@ -39,7 +39,7 @@ OWN = re.compile(
     r"|(dev|migrations|tests)/|docs/(redis|sql)\.md"
 )
 IMPORT = re.compile(r"from \.storage\.\w+ import \w+ as Storage")
-PAIRS = list(product(combinations(("json", "redis", "sql"), 2), ("no", "yes")))
+PAIRS = list(product(combinations(OPTIONS["storage_backend"], 2), ("no", "yes")))
 
 Pair = tuple[Bake, Bake]
 MakePair = Callable[[tuple[str, str], str], Pair]

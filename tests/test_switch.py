@@ -1,44 +1,24 @@
 """Projects whose teams go on with another storage."""
 
 import re
-from collections.abc import Callable, Mapping
 from itertools import pairwise, permutations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .bake import Bake
-from .moves import Place, write_lines
+from .edits import append_to, insert_behind, replace_in
+from .releases import committed_versions
 from .test_static import TRACES
-from .updating import (
-    COMBINATIONS,
-    Project,
-    Reader,
-    Workshop,
-    append_to,
-    committed_versions,
-    insert_behind,
-    replace_in,
-)
+from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
 
-CUSTOMERS = 50
-CHANGED = {"customerID": "1", "firstName": "Ada", "lastName": "Lovelace"}
-DELETED = "0000012"  # one of the sample
 BACKENDS = ("json", "redis", "sql")
 FIRST_RELEASE = committed_versions()[-1]
 SWITCHES = [
     *permutations(BACKENDS, 2),
     *pairwise(f"{backend}-lambda" for backend in (*BACKENDS, "json")),
 ]
-
-
-@pytest.fixture(scope="session")
-def workshop(shared: Path) -> Workshop:
-    """The template's clone, and projects made from it, for all processes of this test run."""
-    return Workshop.set_up(shared / "workshop")
 
 
 @pytest.fixture(params=SWITCHES, ids="-to-".join)
@@ -51,18 +31,18 @@ def switch(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def project(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """A project with the old storage."""
-    return workshop.project("main", COMBINATIONS[switch[0]], tmp_path / "project")
+    return workshop.project("main", ANSWERS[switch[0]], tmp_path / "project")
 
 
 @pytest.fixture
 def rendered(workshop: Workshop, switch: tuple[str, str], tmp_path: Path) -> Project:
     """What is rendered with the new storage."""
-    return workshop.project("main", COMBINATIONS[switch[1]], tmp_path / "rendered")
+    return workshop.project("main", ANSWERS[switch[1]], tmp_path / "rendered")
 
 
 def storage(combination: str) -> str:
     """The answer of a combination."""
-    return str(COMBINATIONS[combination].get("storage_backend", "json"))
+    return str(ANSWERS[combination].get("storage_backend", "json"))
 
 
 def test_switch_keeps_exactly_what_the_team_changed(
@@ -108,7 +88,7 @@ def test_switch_and_back_gives_the_same_files(project: Project, switch: tuple[st
 def test_first_release_is_switched_and_updated_at_once(
     workshop: Workshop, rendered: Project, switch: tuple[str, str], tmp_path: Path
 ) -> None:
-    project = workshop.project(f"v{FIRST_RELEASE}", COMBINATIONS[switch[0]], tmp_path / "first")
+    project = workshop.project(f"v{FIRST_RELEASE}", ANSWERS[switch[0]], tmp_path / "first")
     project.changed_by_team()
     rendered.changed_by_team()
     project.update(storage_backend=storage(switch[1]))
@@ -116,15 +96,10 @@ def test_first_release_is_switched_and_updated_at_once(
     assert project.files() == rendered.files()
 
 
-def made(workshop: Workshop, folder: Path, **answers: Any) -> Project:
-    """A project of the template of today."""
-    return workshop.project("main", answers, folder)
-
-
 def test_import_right_beside_the_storages_is_left_to_the_team(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    project = made(workshop, tmp_path)
+    project = workshop.project("main", {}, tmp_path)
     insert_behind(
         project.path / project.package / "__init__.py",
         "from .retry import RetryPolicy\n",
@@ -139,7 +114,7 @@ def test_import_right_beside_the_storages_is_left_to_the_team(
 def test_filled_in_settings_of_the_old_storage_are_left_to_the_team(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    project = made(workshop, tmp_path, use_zappa=True)
+    project = workshop.project("main", {"use_zappa": True}, tmp_path)
     settings = project.path / "zappa_settings.json"
     for place, filled in (
         ("FILL-IN, such as eu-central-1", "eu-central-1"),
@@ -160,7 +135,7 @@ def test_filled_in_settings_of_the_old_storage_are_left_to_the_team(
 
 
 def test_what_the_team_made_for_the_old_storage_stays(workshop: Workshop, tmp_path: Path) -> None:
-    project = made(workshop, tmp_path, storage_backend="sql")
+    project = workshop.project("main", {"storage_backend": "sql"}, tmp_path)
     project.with_migration()
     changed = project.path / project.package / "models.py"
     append_to(changed, "\nBY_THE_TEAM = 1\n")
@@ -171,170 +146,3 @@ def test_what_the_team_made_for_the_old_storage_stays(workshop: Workshop, tmp_pa
     ]
     assert "BY_THE_TEAM" in changed.read_text()
     assert "JsonFileStorage" in (project.path / project.package / "__init__.py").read_text()
-
-
-@pytest.fixture
-def reader(workshop: Workshop, tmp_path: Path) -> Reader:
-    """Follows the page, whose release is the template of today."""
-    return Reader.of("docs/switch.md", tmp_path / "reader", workshop, v1_0_0="main")
-
-
-def test_page_followed_by_a_project_without_cruft(
-    workshop: Workshop, reader: Reader, tmp_path: Path
-) -> None:
-    (block,) = reader.blocks("Without cruft")
-    (create, *_) = block.splitlines()
-    reader.follow(reader.folder, create.replace("../before", "."))
-    project = Project(reader.folder / "customer-api", workshop)
-    project.git("init", "--quiet", "--initial-branch=main")
-    project.commit("As rendered")
-    project.changed_by_team()
-    rendered = made(workshop, tmp_path / "rendered", storage_backend="sql")
-    rendered.changed_by_team()
-    reader.follow(project.path, block)
-    expected = rendered.files()
-    del expected[".cruft.json"]
-    assert project.files() == expected
-
-
-SAMPLE_SENTINELS = "10.0.0.1:26379,10.0.0.2:26379,10.0.0.3:26379"
-PREPARED_IN = {"json": "A JSON file", "redis": "Redis", "sql": "A SQL database"}
-
-
-@pytest.fixture
-def variables(
-    installed: Callable[[str], Bake],
-    clusters: Callable[[Bake], dict[str, str]],
-    tmp_path: Path,
-) -> Callable[[str], Mapping[str, str]]:
-    """Gives the variables for a storage of this test: its defaults if it can do without any."""
-
-    def variables_for(backend: str) -> Mapping[str, str]:
-        if backend != "redis":
-            return {}
-        return {**clusters(installed("redis")), "REDIS_KEY_PREFIX": f"{tmp_path.name}:"}
-
-    return variables_for
-
-
-def prepare(
-    reader: Reader, project: Project, backend: str, variables: Mapping[str, str]
-) -> dict[str, str]:
-    """Follow what the page says of a new storage; the variables that are set then."""
-    install, *_ = reader.blocks("Prepare the new storage")
-    reader.follow(project.path, install)
-    if backend != "json":  # which has no block
-        (block,) = reader.blocks(PREPARED_IN[backend])
-        block = block.replace(SAMPLE_SENTINELS, variables.get("REDIS_SENTINELS", ""))
-        reader.follow(project.path, block, **variables)
-    return dict(variables)
-
-
-def place(project: Project, variables: Mapping[str, str]) -> Place:
-    """A project and its storage, to move customers to and ask for answers."""
-    answers = {name: str(answer) for name, answer in project.answers.items()}
-    return Place(Bake("switched", project.path, answers), variables)
-
-
-@pytest.fixture
-def old_variables(
-    switch: tuple[str, str],
-    reader: Reader,
-    project: Project,
-    variables: Callable[[str], Mapping[str, str]],
-    tmp_path: Path,
-) -> Mapping[str, str]:
-    """Those for the project's storage, which has customers, as has the team its changes."""
-    project.changed_by_team()
-    variables_there = prepare(reader, project, switch[0], variables(switch[0]))
-    project.commit("The lock")
-    write_lines(tmp_path / "sample.jsonl", CUSTOMERS)
-    place(project, variables_there).run("import", str(tmp_path / "sample.jsonl"))
-    return variables_there
-
-
-@pytest.mark.parametrize("switch", SWITCHES[:6], ids="-to-".join, indirect=True)
-def test_page_followed_from_each_storage_to_each_other(
-    switch: tuple[str, str],
-    reader: Reader,
-    project: Project,
-    rendered: Project,
-    old_variables: Mapping[str, str],
-    variables: Callable[[str], Mapping[str, str]],
-) -> None:
-    before = place(project, old_variables).answers(CUSTOMERS)
-    rendered.changed_by_team()
-
-    (export,) = reader.blocks("Before you begin")
-    exported = reader.follow(project.path, export, **old_variables).splitlines()[-1]
-    assert exported.startswith(f"exported {CUSTOMERS} customers")
-    (update,) = reader.blocks("Switch the files")
-    reader.follow(project.path, update.replace('"sql"', f'"{switch[1]}"'))
-    assert project.files() == rendered.files()
-    new_variables = prepare(reader, project, switch[1], variables(switch[1]))
-    (bring,) = reader.blocks("Bring the customers")
-    assert "they are the same" in reader.follow(project.path, bring, **new_variables)
-    (commit,) = reader.blocks("Test, commit, start")
-    reader.follow(project.path, commit)
-
-    assert project.git("status", "--porcelain") == ""
-    assert "customers.jsonl" not in project.git("ls-files")
-    assert place(project, new_variables).answers(CUSTOMERS) == before
-
-
-@pytest.mark.parametrize("switch", [("json", "sql")], indirect=True)
-def test_page_followed_back_with_what_was_written_since(
-    reader: Reader, project: Project, old_variables: Mapping[str, str]
-) -> None:
-    files = project.files()
-    sections = ("Before you begin", "Switch the files", "Prepare the new storage")
-    blocks = [block for section in sections for block in reader.blocks(section)]
-    there = [block for block in blocks if SAMPLE_SENTINELS not in block]
-    there += reader.blocks("Bring the customers") + reader.blocks("Test, commit, start")
-    reader.follow(project.path, *there)
-    new = place(project, {})
-    new.run("set", "1", "Ada", "Lovelace")
-    new.run("delete", DELETED)
-    now = new.run("list").splitlines()
-
-    revert, export, bring = reader.blocks("Go back")
-    output = reader.follow(project.path, export, revert, bring, **old_variables)
-    assert "they are the same" in output
-    assert project.files() == files
-    assert sorted(place(project, old_variables).run("list").splitlines()) == sorted(now)
-
-
-@pytest.mark.parametrize("way", ["With one pause", "By catching up"])
-@pytest.mark.parametrize("switch", [("json", "sql")], indirect=True)
-def test_page_followed_while_the_service_stays_up(
-    reader: Reader, project: Project, old_variables: Mapping[str, str], way: str
-) -> None:
-    old = place(project, old_variables)
-    (beside,) = (
-        block for block in reader.blocks("Where the service must stay up") if "worktree" in block
-    )
-    reader.follow(project.path, beside)
-    switched = Project(project.path.with_name("customer-api-next"), project.workshop)
-    prepare(reader, switched, "sql", {})
-    switched.commit("Keep customers in a SQL database")
-
-    *early, export, bring = reader.blocks(way)
-    with old.bake.serve("serve") as service, service.client() as client:
-        for block, folder in zip(early, (project, switched), strict=False):
-            reader.follow(folder.path, block)
-        client.post("/set", json=CHANGED).raise_for_status()
-        client.delete(f"/delete/{DELETED}").raise_for_status()
-    with old.bake.serve("serve", READ_ONLY="1") as service, service.client() as client:
-        reader.follow(project.path, export)
-        refused = client.post("/set", json={**CHANGED, "lastName": "King"})
-        assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
-        assert "they are the same" in reader.follow(switched.path, bring)
-        before = client.get("/").json()
-        assert before["1"] == CHANGED
-    with place(switched, {}).bake.serve("serve") as service, service.client() as client:
-        assert client.get("/").json() == before
-        client.post("/set", json={**CHANGED, "lastName": "King"}).raise_for_status()
-
-    (merge,) = reader.blocks("Afterwards")
-    reader.follow(project.path, merge)
-    assert project.files() == switched.files()

@@ -7,18 +7,10 @@ from pathlib import Path
 import pytest
 
 from .bake import TEMPLATE, Bake, run_in, tool
-from .updating import (
-    COMBINATIONS,
-    Project,
-    Reader,
-    ShallowCloneError,
-    Workshop,
-    append_to,
-    committed_versions,
-    git,
-    release_commits,
-    replace_in,
-)
+from .edits import append_to, replace_in
+from .git import git
+from .releases import ShallowCloneError, committed_versions, release_commits
+from .updating import ANSWERS, Project, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +19,7 @@ VERSIONS = committed_versions()
 RELEASES = sorted({VERSIONS[0], VERSIONS[-1]})
 
 
-@pytest.fixture(scope="session")
-def workshop(shared: Path) -> Workshop:
-    """The template's clone, and projects made from it, for all processes of this test run."""
-    return Workshop.set_up(shared / "workshop")
-
-
-@pytest.fixture(params=COMBINATIONS)
+@pytest.fixture(params=ANSWERS)
 def combination(request: pytest.FixtureRequest) -> str:
     """Each storage, without and with Lambda."""
     return str(request.param)
@@ -44,13 +30,13 @@ def released(
     request: pytest.FixtureRequest, workshop: Workshop, combination: str, tmp_path: Path
 ) -> Project:
     """A project of each release, as it was rendered."""
-    return workshop.project(f"v{request.param}", COMBINATIONS[combination], tmp_path / "released")
+    return workshop.project(f"v{request.param}", ANSWERS[combination], tmp_path / "released")
 
 
 @pytest.fixture
 def rendered(workshop: Workshop, combination: str, tmp_path: Path) -> Project:
     """What the template of today renders."""
-    return workshop.project("main", COMBINATIONS[combination], tmp_path / "rendered")
+    return workshop.project("main", ANSWERS[combination], tmp_path / "rendered")
 
 
 def same_template(workshop: Workshop, commit: str, other: str) -> bool:
@@ -106,7 +92,7 @@ def test_next_release_is_carried_over(
     workshop: Workshop, rendered: Project, combination: str, tmp_path: Path
 ) -> None:
     """A file is renamed, another deleted, one changed, and one added by a row of the table."""
-    following = workshop.project("next", COMBINATIONS[combination], tmp_path / "next")
+    following = workshop.project("next", ANSWERS[combination], tmp_path / "next")
     for project, generated in ((rendered, "strategies.py"), (following, "generated.py")):
         project.changed_by_team()
         append_to(project.path / "tests" / generated, "\nBY_THE_TEAM = 1\n")
@@ -118,13 +104,6 @@ def test_next_release_is_carried_over(
     assert not (rendered.path / "tests" / "test_retry.py").exists()
     assert "PYTHON ?= python3.11" in (rendered.path / "Makefile").read_text()
     assert (rendered.path / "NOTES.md").exists() == (not combination.startswith("sql"))
-
-
-def test_rendering_again_gives_the_same(
-    workshop: Workshop, rendered: Project, combination: str, tmp_path: Path
-) -> None:
-    again = workshop.project("main^{commit}", COMBINATIONS[combination], tmp_path / "again")
-    assert again.files() == rendered.files()
 
 
 @pytest.fixture
@@ -194,96 +173,6 @@ def test_file_that_the_team_deleted_stays_away(json_project: Project) -> None:
     assert json_project.unmerged() == []
     assert not (json_project.path / "Makefile").exists()
     assert (json_project.path / "NOTES.md").exists()
-
-
-@pytest.fixture
-def reader(workshop: Workshop, tmp_path: Path) -> Reader:
-    """Follows the page, whose releases are the template of today and the next one."""
-    return Reader.of("docs/update.md", tmp_path / "reader", workshop, v0_1_0="main", v1_0_0="next")
-
-
-@pytest.fixture
-def following(workshop: Workshop, tmp_path: Path) -> Project:
-    """What the next release renders, changed by a team."""
-    project = workshop.project("next", {}, tmp_path / "following")
-    project.changed_by_team()
-    return project
-
-
-def test_page_followed_from_making_a_project_to_its_update(
-    reader: Reader, workshop: Workshop, following: Project
-) -> None:
-    reader.git("checkout", "--quiet", "-B", "main", "v0.1.0")
-    reader.follow(reader.folder, *reader.blocks("Make a project that can be updated"))
-    project = Project(reader.folder / "customer-api", workshop)
-    project.changed_by_team()
-    reader.git("reset", "--quiet", "--hard", "v1.0.0")
-    update, commit = reader.blocks("Update")
-    status = reader.follow(project.path, update).partition("Good work!")[2]
-    assert re.findall("^(.). ", status, re.MULTILINE) != []
-    assert not re.search(r"^(U|.U|\?\?) ", status, re.MULTILINE)
-    reader.follow(project.path, commit)
-    assert project.git("status", "--porcelain") == ""
-    assert project.files() == following.files()
-
-
-def test_page_followed_by_a_project_without_cruft(
-    reader: Reader, workshop: Workshop, following: Project
-) -> None:
-    with_git, _, link = reader.blocks("With git alone")
-    (create, *_) = with_git.splitlines()
-    _, _, *commit = reader.blocks("Make a project that can be updated")[0].splitlines()
-    reader.follow(reader.folder, create.replace("../before", "."))
-    project = Project(reader.folder / "customer-api", workshop)
-    reader.follow(project.path, "\n".join(commit))
-    project.changed_by_team()
-    for each in (project, following):
-        each.git("mv", "Makefile", "GNUmakefile")
-        each.commit("Only for GNU")
-
-    reader.follow(project.path, with_git)
-    expected = following.files()
-    del expected[".cruft.json"]
-    assert project.files() == expected
-    assert not (reader.folder / "before").exists()
-    project.commit("Updated")
-
-    reader.follow(project.path, link)
-    assert project.files() == following.files()
-    assert "already up to date" in project.update("--checkout", "v1.0.0")
-
-
-def test_page_followed_when_there_is_a_rej_file(reader: Reader, workshop: Workshop) -> None:
-    reader.git("checkout", "--quiet", "-B", "main", "v0.1.0")
-    make, *commit = reader.blocks("Make a project that can be updated")[0].splitlines()
-    reader.follow(reader.folder, make)
-    project = Project(reader.folder / "customer-api", workshop)
-    replace_in(project.path / "Makefile", ".DEFAULT_GOAL := help", ".DEFAULT_GOAL := test")
-    reader.follow(project.path, "\n".join(commit[1:]))  # no commit as rendered
-    deleted = project.path / "tests" / "test_retry.py"
-    append_to(deleted, "\nBY_THE_TEAM = 1\n")
-    project.commit("A constant")
-    reader.git("reset", "--quiet", "--hard", "v1.0.0")
-
-    assert "?? Makefile.rej\n" in reader.follow(project.path, reader.blocks("Update")[0])
-    reader.follow(project.path, *reader.blocks("If there is a `.rej` file"))
-    assert project.git("status", "--porcelain") == ""
-
-    with_git, skip, _ = reader.blocks("With git alone")
-    done = reader.run(project.path, with_git)
-    assert done.returncode == 1
-    assert "CONFLICT (modify/delete): tests/test_retry.py" in done.stdout
-    assert project.unmerged() == ["tests/test_retry.py"]
-    assert "UD tests/test_retry.py" in project.git("status", "--short")
-    makefile = (project.path / "Makefile").read_text()
-    assert ".DEFAULT_GOAL := test" in makefile
-    assert "PYTHON ?= python3.11" in makefile
-    project.git("rm", "--quiet", "tests/test_retry.py")
-    project.commit("Updated")
-
-    reader.follow(project.path, skip)
-    assert project.state["commit"] == reader.git("rev-parse", "v1.0.0")
-    assert "already up to date" in project.update()
 
 
 def test_answer_with_braces_is_refused_before_anything_is_changed(json_project: Project) -> None:

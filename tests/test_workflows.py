@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,6 @@ def repository(request: pytest.FixtureRequest, render: Render) -> Path:
     """Each folder that is, or becomes, a repository on GitHub."""
     name: str = request.param
     return TEMPLATE if name == "template" else render(name, COMBINATIONS[name]).path
-
-
-@pytest.fixture(params=answering("gitlab"))
-def on_gitlab(request: pytest.FixtureRequest, render: Render) -> Bake:
-    """Each combination that becomes a repository on GitLab."""
-    return render(request.param, COMBINATIONS[request.param])
 
 
 def files(repository: Path) -> list[Path]:
@@ -65,25 +58,6 @@ def pins(repository: Path) -> Iterator[tuple[str, str]]:
                 pin = PIN.fullmatch(line)
                 assert pin, f"{file.name}: not pinned: {line.strip()}"
                 yield pin[1], pin[2]
-
-
-def commands_of_target(bake: Bake, target: str) -> list[str]:
-    """What a target of a project's Makefile runs, as CI writes it."""
-    recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", bake.read("Makefile"), re.MULTILINE)
-    assert recipe
-    lines = recipe[1].replace("$(UV)", "uv").replace("--no-sync ", "").splitlines()
-    return [line.strip("\t@") for line in lines]
-
-
-def gitlab_jobs(bake: Bake) -> dict[str, list[str]]:
-    """Each job of a project on GitLab, with the commands that it runs."""
-    content = yaml.safe_load(bake.read(".gitlab-ci.yml"))
-    return {name: job["script"] for name, job in content.items() if "script" in job}
-
-
-def test_every_workflow_is_yaml_and_has_jobs(repository: Path) -> None:
-    for file, workflow in workflows(repository):
-        assert workflow["jobs"], file
 
 
 def test_every_action_is_pinned_by_commit_and_names_its_version(repository: Path) -> None:
@@ -197,26 +171,6 @@ def test_dependabot_can_read_which_images_a_project_uses() -> None:
     for file in composed:
         for name, service in yaml.safe_load(file.read_text(encoding="utf-8"))["services"].items():
             assert "build" in service or re.fullmatch(r"[\w/]+:[\w.-]+", service["image"]), name
-
-
-def test_gitlab_runs_what_make_runs(on_gitlab: Bake) -> None:
-    jobs = gitlab_jobs(on_gitlab)
-    jobs.pop("deploy", None)
-    targets = ("lint", "test", "audit", "container")
-    assert jobs == {target: commands_of_target(on_gitlab, target) for target in targets}
-
-
-def test_gitlab_names_tools_that_the_project_installs(on_gitlab: Bake) -> None:
-    groups = tomllib.loads(on_gitlab.read("pyproject.toml"))["dependency-groups"]
-    installed = {re.split("[<>=]", line)[0] for group in groups.values() for line in group}
-    named = [
-        name
-        for commands in gitlab_jobs(on_gitlab).values()
-        for command in commands
-        for name in re.findall(r"\buv run (\S+)", command)
-    ]
-    assert len(named) >= 4
-    assert set(named) - {"python"} <= installed
 
 
 def test_zizmor_finds_nothing(repository: Path) -> None:

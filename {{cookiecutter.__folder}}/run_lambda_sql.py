@@ -12,8 +12,7 @@ try:
     app = create_app(retry_policy=aws_lambda.InvocationRetryPolicy)
 except ConfigError as error:
     sys.exit(f"configuration: {error}")
-app.wsgi_app = aws_lambda.InvocationMiddleware(app.wsgi_app)  # type: ignore[method-assign]
-aws_lambda.log_once()
+aws_lambda.register(app)
 
 
 # `zappa invoke STAGE run.run_alembic_upgrade` calls them with an event and a context, and after any

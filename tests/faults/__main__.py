@@ -7,8 +7,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.load import render
-from tests.bake import Bake
+from tests.bake import Bake, render_and_install
 
 from .page import as_data, keep
 from .run import run
@@ -39,7 +38,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # ends what was started
     with tempfile.TemporaryDirectory() as folder:
         backends = sorted({ALL[name].backend for name in names})
-        bakes = {backend: render(backend, Path(folder, backend)) for backend in backends}
+        bakes = {
+            backend: render_and_install(backend, Path(folder, backend)) for backend in backends
+        }
         problems = [
             problem
             for name in names

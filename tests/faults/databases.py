@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.bake import Bake, wait_until
-from tests.databases import Databases, databases_of
+from tests.bake import Bake
+from tests.databases import Databases, databases_of, upgrade
+from tests.servers import wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
-from .migrations import migration_fault, upgrade
+from .migrations import migration_fault
 from .network import Network
 from .networks import network_faults
 
@@ -31,8 +32,7 @@ def database(bake: Bake, kind: str, name: str) -> Iterator[Storage]:
         databases_of(bake, kind, Path(folder)) as databases,
         Network() as network,
     ):
-        direct = databases.create("customers")
-        upgrade(bake, {"DATABASE_URL": direct})
+        direct = upgrade(bake, databases.create("customers"))
         before, _, after = direct.rpartition(":")
         port, _, database = after.partition("/")
         relayed = f"{before}:{network.route(int(port))}/{database}"
@@ -40,7 +40,7 @@ def database(bake: Bake, kind: str, name: str) -> Iterator[Storage]:
             *server_faults(databases),
             *([kill_fault(databases)] if kind == "postgresql" else []),
             *network_faults(network),
-            migration_fault(bake, Path(folder), {"DATABASE_URL": direct}),
+            migration_fault(bake, Path(folder), direct),
         ]
         yield Storage(name, {"DATABASE_URL": relayed}, faults)
 

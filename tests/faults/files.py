@@ -13,10 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.answers import customer_of
-from tests.bake import Bake, wait_until
+from tests.bake import Bake
+from tests.databases import upgrade
+from tests.servers import wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
-from .migrations import migration_fault, upgrade
+from .migrations import migration_fault
 from .service import without_privileges
 
 DISK = "64m"
@@ -51,10 +53,9 @@ def json_on_efs(bake: Bake) -> Iterator[Storage]:
 def sqlite(bake: Bake) -> Iterator[Storage]:
     """SQLite's database on a small disk of its own."""
     with small_disk() as folder, tempfile.TemporaryDirectory() as copies:
-        environ = {"DATABASE_URL": f"sqlite:///{folder / 'customers.db'}"}
-        upgrade(bake, environ)
-        faults = [*folder_faults(folder), migration_fault(bake, Path(copies), environ)]
-        yield Storage("SQLite", environ, faults)
+        url = upgrade(bake, f"sqlite:///{folder / 'customers.db'}")
+        faults = [*folder_faults(folder), migration_fault(bake, Path(copies), url)]
+        yield Storage("SQLite", {"DATABASE_URL": url}, faults)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Several deployments that migrate one database at once, under load."""
 
 import subprocess
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -31,41 +30,34 @@ def downgrade() -> None:
 '''
 
 
-def upgrade(bake: Bake, environ: Mapping[str, str]) -> None:
-    """Bring a database's schema up to date, as an operator does."""
-    done = bake.run(".venv/bin/flask", "db", "upgrade", environ={"FLASK_APP": "run", **environ})
-    assert done.returncode == 0, done.stderr
-
-
-def migration_fault(bake: Bake, folder: Path, environ: Mapping[str, str]) -> Fault:
+def migration_fault(bake: Bake, folder: Path, url: str) -> Fault:
     """Deployments that have one revision more than the database.
 
     Args:
         bake: The project.
         folder: For the deployments' copy of it.
-        environ: The variables for the database.
+        url: The database's address.
     """
-    copy = bake.copy_to(folder)
-    (copy.path / ".venv").symlink_to(bake.path / ".venv")
+    copy = bake.copy_to(folder, share_environment=True)
     (copy.path / "migrations/versions/0002_add_a_column.py").write_text(REVISION)
     name = f"{DEPLOYMENTS} deployments add a column at once, and it is taken back"
-    return Fault(name, partial(migrate, copy, environ))
+    return Fault(name, partial(migrate, copy, url))
 
 
-def migrate(copy: Bake, environ: Mapping[str, str], scene: Scene) -> None:
+def migrate(copy: Bake, url: str, scene: Scene) -> None:
     """Upgrade the database by several processes at once, then downgrade it by one."""
-    ups = [flask_db(copy, environ, "upgrade") for _ in range(DEPLOYMENTS)]
+    ups = [flask_db(copy, url, "upgrade") for _ in range(DEPLOYMENTS)]
     scene.wrong.extend(problem for up in ups if (problem := problem_of(up)))
-    if problem := problem_of(flask_db(copy, environ, "downgrade")):
+    if problem := problem_of(flask_db(copy, url, "downgrade")):
         scene.wrong.append(problem)
 
 
-def flask_db(copy: Bake, environ: Mapping[str, str], command: str) -> subprocess.Popen[str]:
+def flask_db(copy: Bake, url: str, command: str) -> subprocess.Popen[str]:
     """Start a command of Flask-Migrate's."""
     return subprocess.Popen(
         [".venv/bin/flask", "db", command],
         cwd=copy.path,
-        env=clean_environ({"FLASK_APP": "run", **environ}),
+        env=clean_environ({"DATABASE_URL": url}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.page import machine, put_in
 from tests.bake import TEMPLATE
 
-from .run import Figures, Run
+from .figures import Figures, Run
 
 PAGE = TEMPLATE / "docs" / "reliability.md"
 KEPT = TEMPLATE / "docs" / "reliability.json"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from tests.bake import Bake, wait_until
+from tests.bake import Bake
 from tests.failovers import (
     SERVERS,
     Cluster,
@@ -15,6 +15,7 @@ from tests.failovers import (
     killed,
     patient_client,
 )
+from tests.servers import wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .network import Network
@@ -96,8 +97,7 @@ def lose_unwatched_master(cluster: Cluster, scene: Scene) -> None:
 
 def fail_over(bake: Bake, cluster: Cluster, scene: Scene) -> None:
     """Hand over to a replica by the project's own command."""
-    environ = {"FLASK_APP": "run", **cluster.environ}
-    done = bake.run(".venv/bin/flask", "storage", "failover", environ=environ)
+    done = bake.run(".venv/bin/flask", "storage", "failover", environ=cluster.environ)
     if done.returncode:
         scene.wrong.append(done.stderr)
 

@@ -11,15 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tests.bake import (
-    Bake,
-    Server,
-    clean_environ,
-    free_port,
-    wait_until,
-    wait_until_alive,
-    wait_until_gone,
-)
+from tests.bake import Bake, clean_environ
+from tests.servers import Server, free_port, wait_until, wait_until_alive, wait_until_gone
 
 WORKERS = 2
 THREADS = 8

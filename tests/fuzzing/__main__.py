@@ -9,8 +9,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.load import render
-from tests.bake import TEMPLATE, Bake, run_in, tool
+from tests.bake import TEMPLATE, Bake, render_and_install, run_in, tool
+from tests.conftest import OPTIONS
 from tests.faults.page import keep
 
 PLUGIN = Path(__file__).with_name("plugin")
@@ -23,6 +23,7 @@ KINDS = {
     "test_any_request": "requests: bodies, IDs, limits and cursors",
     "test_config": "values of environment variables",
     "test_fuzzed_answers": "answers to the template's questions",
+    "test_json_by_hand": FILE,
     "test_json_document": FILE,
     "test_openapi": "records, beside the API's description of them",
     "test_records": "exported files, whole and broken",
@@ -45,7 +46,10 @@ def main() -> None:
     inputs: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        bakes = [render(backend, Path(name, backend)) for backend in ("json", "redis", "sql")]
+        bakes = [
+            render_and_install(backend, Path(name, backend))
+            for backend in OPTIONS["storage_backend"]
+        ]
         for seed in itertools.count(asked.seed):
             examples = max(100, (asked.inputs - inputs.total()) // 60)
             for bake in bakes:

@@ -37,8 +37,6 @@ class Cluster:
         sentinels: The sentinels.
     """
 
-    MASTER_NAME = MASTER_NAME
-
     def __init__(
         self,
         server: Path | None = None,

@@ -6,7 +6,10 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-from {{ cookiecutter.package_name }}.db_utils import migration_connection, reading_connection
+from {{ cookiecutter.package_name }}.db_utils import (
+    migration_connection,
+    reading_connection,
+)
 from {{ cookiecutter.package_name }}.models import Base
 
 
@@ -27,7 +30,7 @@ def run_online(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         transactional_ddl=connection.dialect.name in ("postgresql", "sqlite"),
-        **current_app.extensions["migrate"].configure_args,
+        render_as_batch=True,  # SQLite cannot change a column of a table that is there
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from redis import Redis
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
@@ -32,6 +33,12 @@ def cluster(running_cluster: Cluster) -> Cluster:
     running_cluster.wait_until_healthy()
     running_cluster.master().client().flushall()
     return running_cluster
+
+
+@pytest.fixture
+def master(cluster: Cluster) -> Redis:
+    """Sends commands to the master."""
+    return cluster.master().client()
 
 
 @pytest.fixture
@@ -96,6 +103,20 @@ def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
     return open_another
 
 
+@pytest.fixture
+def open_with(cluster: Cluster) -> Iterator[Callable[..., RedisSentinelStorage]]:
+    """Opens the storage with further variables; each call as another process would."""
+    with ExitStack() as stack:
+
+        def open_another(**variables: str) -> RedisSentinelStorage:
+            config = Config.from_environ({**cluster.environ, **variables})
+            storage = RedisSentinelStorage.from_environment(config.environment, config.retry)
+            stack.callback(storage.close)
+            return storage
+
+        yield open_another
+
+
 @pytest.fixture(params=["unencrypted", "by TLS"])
 def relayed(
     request: pytest.FixtureRequest,
@@ -121,5 +142,5 @@ def relayed(
         storage = RedisSentinelStorage.from_environment(config.environment, config.retry)
         stack.callback(storage.close)
         address = ("127.0.0.1", relay.port)
-        monkeypatch.setattr(storage._sentinels, "discover_master", lambda _: address)
+        monkeypatch.setattr(storage._pool.sentinels, "discover_master", lambda _: address)
         yield storage, relay

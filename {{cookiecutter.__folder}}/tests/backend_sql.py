@@ -13,48 +13,37 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, make_url
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, delete, make_url
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import Config
-from {{ cookiecutter.package_name }}.db_utils import alembic_upgrade
+from {{ cookiecutter.package_name }}.db_utils import MIGRATIONS, alembic_upgrade
 from {{ cookiecutter.package_name }}.models import Base
 from {{ cookiecutter.package_name }}.storage.sql import SqlStorage
+from {{ cookiecutter.package_name }}.storage.sql_engine import migration_engine
 from {{ cookiecutter.package_name }}.storage.sql_settings import SqlSettings
 
 from .mariadb import MariaDB, find_mariadb
 from .stalling_relay import StallingRelay
+from dev.database_server import DatabaseServer
 from dev.postgresql import PostgreSQL
 
-
-class Server(Protocol):
-    """A server of databases, for as long as the `with` lasts."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exception: object) -> None: ...
-
-    def create_database(self, name: str) -> str:
-        """Create a database if it is missing; its URL."""
-
-    def kill(self) -> None:
-        """End the server as a crash does."""
-
-    def start_again(self) -> None:
-        """Start a server that has ended."""
-
-    def restart(self) -> None:
-        """End the server as a crash does, and start it again."""
-
-
-SERVERS: dict[str, Callable[[], Server]] = {}
+SERVERS: dict[str, type[DatabaseServer]] = {}
 if sys.platform != "win32":
     SERVERS["postgresql"] = PostgreSQL
 if find_mariadb():
     SERVERS["mariadb"] = MariaDB
 OTHERS = os.environ.get("TEST_DATABASE_URLS", "").split()
+
+REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+HEAD, BEFORE = [*REVISIONS, "none"][:2]  # the newest one, and the one before it
+
+# What the fixtures `open_at` and `open_storage`, and `start`, give.
+Open = Callable[..., SqlStorage]
+Start = Callable[[str], DatabaseServer]
 
 
 def pytest_report_header() -> str:
@@ -68,6 +57,11 @@ def settings_of(environ: dict[str, str]) -> SqlSettings:
     return SqlSettings.from_environment(config.environment, config.retry)
 
 
+def connect(environ: dict[str, str]) -> Connection:
+    """Connect to the database that the variables describe, past the storage."""
+    return migration_engine(settings_of(environ)).connect()
+
+
 def migrate(url: str) -> str:
     """Give a database the newest schema."""
     app = create_app({"DATABASE_URL": url})
@@ -77,12 +71,12 @@ def migrate(url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def start() -> Iterator[Callable[[str], Server]]:
+def start() -> Iterator[Start]:
     """Gives the server of a kind, which is started once for all tests."""
     with ExitStack() as stack:
-        started: dict[str, Server] = {}
+        started: dict[str, DatabaseServer] = {}
 
-        def start_once(kind: str) -> Server:
+        def start_once(kind: str) -> DatabaseServer:
             if kind not in started:
                 started[kind] = stack.enter_context(SERVERS[kind]())
             return started[kind]
@@ -91,7 +85,7 @@ def start() -> Iterator[Callable[[str], Server]]:
 
 
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, start: Callable[[str], Server]) -> Server:
+def server(request: pytest.FixtureRequest, start: Start) -> DatabaseServer:
     """A server of each kind."""
     return start(request.param)
 
@@ -108,7 +102,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def migrated(
     request: pytest.FixtureRequest,
-    start: Callable[[str], Server],
+    start: Start,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """The address of a database of each kind, with the newest schema."""
@@ -161,7 +155,9 @@ def environ_of_lost_storage() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def environ_of_failing_storage(server: Server, delete_all: Callable[[str], None]) -> dict[str, str]:
+def environ_of_failing_storage(
+    server: DatabaseServer, delete_all: Callable[[str], None]
+) -> dict[str, str]:
     """The configuration for an empty storage that `fail` ends for a while."""
     url = migrate(server.create_database("failing"))
     delete_all(url)
@@ -169,7 +165,7 @@ def environ_of_failing_storage(server: Server, delete_all: Callable[[str], None]
 
 
 @pytest.fixture
-def fail(server: Server) -> Iterator[Callable[[], Callable[[], None]]]:
+def fail(server: DatabaseServer) -> Iterator[Callable[[], Callable[[], None]]]:
     """Ends the server; what that gives starts it again, beside what the test does."""
     with ThreadPoolExecutor(1) as pool:
         starts: list[Future[None]] = []
@@ -187,7 +183,7 @@ def fail(server: Server) -> Iterator[Callable[[], Callable[[], None]]]:
 
 
 @pytest.fixture
-def open_at() -> Iterator[Callable[..., SqlStorage]]:
+def open_at() -> Iterator[Open]:
     """Opens the storage that variables describe, with further ones; each as another process."""
     with ExitStack() as stack:
 
@@ -201,16 +197,14 @@ def open_at() -> Iterator[Callable[..., SqlStorage]]:
 
 
 @pytest.fixture
-def open_storage(
-    environ: dict[str, str], open_at: Callable[..., SqlStorage]
-) -> Callable[..., SqlStorage]:
+def open_storage(environ: dict[str, str], open_at: Open) -> Open:
     """Opens the storage, with further variables; each call as another process would."""
     return partial(open_at, environ)
 
 
 @pytest.fixture
 def relayed(
-    environ_of_failing_storage: dict[str, str], open_at: Callable[..., SqlStorage]
+    environ_of_failing_storage: dict[str, str], open_at: Open
 ) -> Iterator[tuple[SqlStorage, StallingRelay]]:
     """The storage, and the relay by which it reaches the database."""
     url = make_url(environ_of_failing_storage["DATABASE_URL"])

@@ -1,22 +1,21 @@
 """Any value at any key under the prefix: read as the customer, or left alone."""
 
 import json
-from collections.abc import Iterator
 from itertools import chain
 
-import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, StorageUnavailableError
+from {{ cookiecutter.package_name }}.storage import (
+    CustomerStorage,
+    StorageUnavailableError,
+)
 
+from .redis_samples import ADA, TEXT
 from .strategies import customers, damaged, encodable, ids
-from dev.cluster import Cluster
 
-ADA = Customer("1", "Ada", "Lovelace")
-TEXT = '{"customerID":"1","firstName":"Ada","lastName":"Lovelace"}'
 PREFIX = b"customer:"
 
 names = st.sampled_from(["customerID", "firstName", "lastName", "age"])
@@ -25,13 +24,6 @@ records = st.dictionaries(names, st.just("1") | anything).map(json.dumps)
 values = (damaged(TEXT) | records | st.text(encodable)).map(str.encode) | st.binary()
 # A key of another type, and what it holds.
 other_types = st.sampled_from(["hash", "list", "set", "sorted set"])
-
-
-@pytest.fixture
-def master(cluster: Cluster) -> Iterator[redis.Redis]:
-    """Sends commands to the master."""
-    with cluster.master().client() as client:
-        yield client
 
 
 def put(master: redis.Redis, kind: str, key: bytes, value: bytes) -> None:

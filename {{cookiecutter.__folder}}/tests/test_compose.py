@@ -3,9 +3,7 @@
 import os
 import re
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,8 @@ from redis import Redis
 from {{ cookiecutter.package_name }} import create_app
 
 from .contract import STORED
-from dev.node import find_program
+from .endings import wait_until
+from .valkey_programs import put_into
 from dev.ports import free_ports
 from dev.processes import Processes
 
@@ -35,13 +34,6 @@ PASSWORDS = {"REDIS_PASSWORD": "secret1", "REDIS_SENTINEL_PASSWORD": "secret2"}
 pytestmark = pytest.mark.skipif("REDIS_SERVER" in os.environ, reason="compose.yaml is for Valkey")
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.1)
-
-
 @dataclass
 class Stack:
     """The services, each with a folder as its /data, and with names and ports of this machine."""
@@ -54,12 +46,7 @@ class Stack:
         self.hosts = dict(zip(SERVICES, NAMES, strict=True))
         self.ports = dict(zip(SERVICES, ports, strict=True))
         self._running: dict[str, Any] = {}
-        programs = self.folder / "bin"
-        programs.mkdir()
-        (programs / "valkey-server").symlink_to(find_program(None))
-        stand_in = f'exec "{sys.executable}" -I -S "{PROJECT}/tests/valkey_cli.py" "$@"'
-        (programs / "valkey-cli").write_text(f"#!/bin/sh\n{stand_in}\n")
-        (programs / "valkey-cli").chmod(0o755)
+        put_into(self.folder / "bin")
         for name in SERVICES:
             (self.folder / name).mkdir()
 
@@ -74,8 +61,8 @@ class Stack:
             )
         for name in SERVICES:
             if "sentinel" in name:
-                wait_until(partial(self._succeeds, name, LOOK_OFTEN))
-        wait_until(lambda: all(map(self.is_healthy, SERVICES)))
+                assert wait_until(partial(self._succeeds, name, LOOK_OFTEN))
+        assert wait_until(lambda: all(map(self.is_healthy, SERVICES)))
 
     def kill(self, *names: str) -> None:
         for name in names:

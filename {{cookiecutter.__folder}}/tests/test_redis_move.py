@@ -1,46 +1,26 @@
-"""`flask storage move-keys`: customers get the keys of another prefix while the service runs."""
+"""`flask storage move-keys`: customers get the keys of another prefix."""
 
-import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import redis
 from click.testing import Result
 from flask import Flask
 
 from {{ cookiecutter.package_name }}.customers import Customer
-from {{ cookiecutter.package_name }}.storage import CustomerStorage, redis_move
-from {{ cookiecutter.package_name }}.storage.redis_two_prefixes import RedisTwoPrefixStorage
+from {{ cookiecutter.package_name }}.storage import redis_move
+from {{ cookiecutter.package_name }}.storage.redis_listing import Position
+from {{ cookiecutter.package_name }}.storage.redis_two_prefix_records import (
+    TwoPrefixRecords,
+)
 
-from .test_redis_sentinel import TEXT, customers, listed, paged
+from .redis_samples import FIRST, SECOND, TEXT, customers, fill, ids_of, keys, listed
 from dev.cluster import Cluster
 
-FIRST = {"REDIS_KEY_PREFIX": "", "REDIS_OTHER_KEY_PREFIX": "customer:"}
-SECOND = {"REDIS_KEY_PREFIX": "customer:", "REDIS_OTHER_KEY_PREFIX": ""}
-MOVE = ["storage", "move-keys"]
-
+Open = Callable[..., Any]
 Move = Callable[..., Result]
-
-
-@pytest.fixture
-def master(cluster: Cluster) -> redis.Redis:
-    """Sends commands to the master."""
-    return cluster.master().client()
 
 
 @pytest.fixture
@@ -49,34 +29,9 @@ def move(make_app: Callable[..., Flask]) -> Move:
 
     def run(*options: str, **variables: str) -> Result:
         app = make_app(**(variables or SECOND))
-        return app.test_cli_runner().invoke(args=[*MOVE, *options])
+        return app.test_cli_runner().invoke(args=["storage", "move-keys", *options])
 
     return run
-
-
-@pytest.fixture
-def open_with(make_app: Callable[..., Flask]) -> Callable[..., CustomerStorage]:
-    """Opens the storage with further variables."""
-
-    def open_another(**variables: str) -> CustomerStorage:
-        storage: CustomerStorage = make_app(**variables).extensions["customer_storage"]
-        return storage
-
-    return open_another
-
-
-def ids_of(some: list[Customer]) -> list[str]:
-    return [customer.customer_id for customer in some]
-
-
-def keys(master: redis.Redis) -> set[bytes]:
-    found: Any = master.keys()
-    return set(found)
-
-
-def fill(master: redis.Redis, prefix: str, some: list[Customer]) -> None:
-    """Write customers as another program would."""
-    master.mset({prefix + c.customer_id: json.dumps(msgspec.to_builtins(c)) for c in some})
 
 
 FOREIGN: dict[str, Callable[[redis.Redis], object]] = {
@@ -91,7 +46,7 @@ FOREIGN: dict[str, Callable[[redis.Redis], object]] = {
 
 
 def test_all_customers_are_moved_and_all_other_keys_are_left(
-    master: redis.Redis, move: Move, open_with: Callable[..., CustomerStorage]
+    master: redis.Redis, move: Move, open_with: Open
 ) -> None:
     stored = customers(2500)
     fill(master, "", stored[:2000])
@@ -188,29 +143,38 @@ def test_keys_that_are_in_each_other_s_place_are_all_moved(master: redis.Redis, 
     assert keys(master) == {f"customer:{name}".encode() for name in names}
 
 
+@pytest.fixture
+def before_looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has things happen, each before the command looks at some more keys."""
+
+    def set_up(*happenings: Callable[[], None]) -> None:
+        look = redis_move.look
+        coming = iter(happenings)
+
+        def look_afterwards(records: TwoPrefixRecords, position: Position) -> Any:
+            next(coming, lambda: None)()
+            return look(records, position)
+
+        monkeypatch.setattr(redis_move, "look", look_afterwards)
+
+    return set_up
+
+
 def test_key_that_is_written_at_the_last_moment_is_moved_too(
-    master: redis.Redis, move: Move, monkeypatch: pytest.MonkeyPatch
+    master: redis.Redis, move: Move, before_looks: Callable[..., None]
 ) -> None:
-    look = redis_move._look
-    late = customers(3)
-
-    def look_after_a_write(storage: RedisTwoPrefixStorage) -> tuple[int, int, int]:
-        fill(master, "", [late.pop()])
-        return look(storage) if late else (0, 0, 0)
-
-    monkeypatch.setattr(redis_move, "_look", look_after_a_write)
-    assert move().output == "moved 2 keys; 0 keys that hold no customer are left\n"
+    before_looks(*(partial(fill, master, "", [late]) for late in customers(3)))
+    assert move().output == "moved 3 keys; 0 keys that hold no customer are left\n"
 
 
 def test_what_was_counted_before_another_server_is_not_counted_twice(
-    master: redis.Redis, move: Move, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, master: redis.Redis, move: Move, before_looks: Callable[..., None]
 ) -> None:
-    fill(master, "", customers(1))
-    glimpses = RedisTwoPrefixStorage.glimpses
-    monkeypatch.setattr(
-        RedisTwoPrefixStorage, "glimpses", lambda self: chain(glimpses(self), glimpses(self))
-    )
-    assert move("--dry-run").output.startswith("1 key would be moved; ")
+    fill(master, "", customers(5000))
+    old = cluster.master()
+    before_looks(lambda: None, lambda: None, cluster.planned_failover)
+    assert move("--dry-run").output.startswith("5,000 keys would be moved; ")
+    assert cluster.master() is not old
 
 
 def test_without_another_prefix_nothing_is_moved(move: Move, master: redis.Redis) -> None:
@@ -231,181 +195,30 @@ def test_lost_cluster_is_one_line(move: Move, environ_of_lost_storage: dict[str,
     )
 
 
+def test_customer_is_moved_once(open_with: Open, master: redis.Redis) -> None:
+    storage = open_with(**SECOND)
+    master.set("1", TEXT)
+    assert storage.move(["1", "1", "2"]) == 1
+    assert keys(master) == {b"customer:1"}
+    assert storage.move(["1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("fill", "value"), [("sadd", "x"), ("set", "x"), ("set", TEXT.replace("Ada", "Augusta"))]
+)
+def test_what_is_at_the_new_key_is_not_replaced(
+    open_with: Open, master: redis.Redis, fill: str, value: str
+) -> None:
+    master.set("1", TEXT)
+    getattr(master, fill)("customer:1", value)
+    before = master.dump("customer:1")
+    assert open_with(**SECOND).move(["1"]) == 0
+    assert master.dump("customer:1") == before
+    assert master.get("1") == TEXT.encode()
+
+
 def test_readyz_and_check_are_well_with_two_prefixes(make_app: Callable[..., Flask]) -> None:
     app = make_app(**SECOND)
     assert app.test_client().get("/readyz").status_code == 200
     result = app.test_cli_runner().invoke(args=["storage", "check"])
     assert (result.exit_code, result.output.splitlines()[-1]) == (0, "ok")
-
-
-# While the service runs
-
-
-class Service:
-    """Instances of both steps that write, delete, read and list the same customers.
-
-    Each check fails in the thread that makes it, and `stop` passes that on.
-    """
-
-    def __init__(
-        self,
-        first: Callable[[], CustomerStorage],
-        second: Callable[[], CustomerStorage],
-        stay: list[Customer],
-    ) -> None:
-        self.stay = set(ids_of(stay))
-        self.stopping = threading.Event()
-        self.expected: dict[str, Customer | None] = {}
-        self.rounds: Counter[str] = Counter()
-        self._pool = ThreadPoolExecutor()
-        works: list[Callable[[], None]] = [
-            *(partial(self._write, f"own{n}-", first(), second()) for n in range(2)),
-            *(partial(self._write_the_same, one()) for one in (first, second)),
-            *(partial(self._list, one()) for one in (first, second)),
-            partial(self._read, first(), second()),
-        ]
-        self._futures: list[Future[None]] = [
-            self._pool.submit(partial(self._repeat, work)) for work in works
-        ]
-
-    def _repeat(self, work: Callable[[], None]) -> None:
-        while not self.stopping.is_set():
-            work()
-            self.rounds[str(work)] += 1
-
-    def _write(self, name: str, *instances: CustomerStorage) -> None:
-        """Write customers whom no other thread writes: what was answered is there."""
-        customer_id = f"{name}{random.randrange(100)}"
-        writer, reader = random.sample(instances, 2)
-        before = self.expected.get(customer_id)
-        customer = Customer(customer_id, "Ada", str(random.random()))
-        match random.randrange(3):
-            case 0:
-                writer.set(customer)
-            case 1:
-                assert writer.add_many([customer]) == ([before] if before else [])
-                customer = before or customer
-            case 2:
-                assert writer.delete(customer_id) == (before is not None)
-                self.expected[customer_id] = None
-                assert reader.get(customer_id) is None
-                return
-        self.expected[customer_id] = customer
-        assert reader.get(customer_id) == customer
-
-    def _write_the_same(self, instance: CustomerStorage) -> None:
-        some = random.sample(range(20), 5)
-        instance.set_many([Customer(f"same{n}", "Ada", str(random.random())) for n in some])
-        instance.delete_many([f"same{n}" for n in some[:1]])
-
-    def _list(self, instance: CustomerStorage) -> None:
-        counts = Counter(listed(instance))
-        assert max(counts.values()) == 1
-        assert self.stay <= counts.keys()
-        assert self.stay <= set(paged(instance, 500))
-
-    def _read(self, *instances: CustomerStorage) -> None:
-        some = random.sample(sorted(self.stay), 50)
-        for instance in instances:
-            assert instance.get(some[0]) is not None
-            assert sorted(ids_of(instance.get_many(some))) == sorted(some)
-
-    def wait_for_a_round(self) -> None:
-        """Wait until each thread has done its work once more."""
-        before = Counter(self.rounds)
-        while any(self.rounds[work] <= before[work] for work in before):
-            assert not any(future.done() for future in self._futures)
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self._pool.shutdown()
-        for future in self._futures:
-            future.result()
-
-
-@contextmanager
-def moving(
-    cluster: Cluster, open_with: Callable[..., CustomerStorage], count: int
-) -> Iterator[Service]:
-    """Instances that write all the time, and bare keys to be moved; at the end all is right."""
-    stay = customers(count, "stay")
-    fill(cluster.master().client(), "", stay)
-    service = Service(partial(open_with, **FIRST), partial(open_with, **SECOND), stay)
-    try:
-        yield service
-    finally:
-        service.stop()
-    second = open_with(**SECOND)
-    for customer_id, customer in service.expected.items():
-        assert second.get(customer_id) == customer
-
-
-def assert_all_moved(
-    service: Service, master: redis.Redis, open_with: Callable[..., CustomerStorage]
-) -> None:
-    prefixed = open_with(REDIS_KEY_PREFIX="customer:")
-    there = {c.customer_id: c for c in chain.from_iterable(prefixed.stream())}
-    assert service.stay <= there.keys()
-    for customer_id, customer in service.expected.items():
-        assert there.get(customer_id) == customer
-    bare = {key for key in keys(master) if not key.startswith(b"customer:")}
-    assert bare <= {b"/"}
-
-
-def test_service_goes_on_while_keys_are_moved_and_the_master_is_killed(
-    cluster: Cluster, open_with: Callable[..., CustomerStorage], move: Move
-) -> None:
-    with moving(cluster, open_with, 10_000) as service, ThreadPoolExecutor(1) as pool:
-        while not service.rounds:
-            time.sleep(0.01)
-        running = pool.submit(move)
-        old = cluster.master()
-        while not old.client().exists(*(f"customer:{one}" for one in service.stay)):
-            assert not running.done()
-        cluster.kill(old)
-        service.wait_for_a_round()
-        service.stop()
-        result = running.result()
-        assert result.exit_code == 0, result.output
-        assert move().output.startswith("moved 0 keys; ")
-        assert_all_moved(service, cluster.master().client(), open_with)
-    cluster.restart(old)
-
-
-def start(environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Run the command in a process of its own."""
-    project = Path(__file__).parents[1]
-    return subprocess.Popen(
-        [sys.executable, "-m", "flask", *MOVE],
-        cwd=project,
-        env={**os.environ, **environ, **SECOND, "FLASK_APP": "run"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_command_that_is_stopped_goes_on_when_it_is_run_again(
-    cluster: Cluster,
-    master: redis.Redis,
-    open_with: Callable[..., CustomerStorage],
-    how: signal.Signals,
-) -> None:
-    with moving(cluster, open_with, 5000) as service:
-        names = [f"customer:{one}" for one in service.stay]
-        moved = 0
-        for _ in range(3):
-            command = start(cluster.environ)
-            enough: Any = moved + random.randint(1, 1000)
-            while (moved := int(master.exists(*names))) < enough and command.poll() is None:
-                time.sleep(0.005)
-            command.send_signal(how)
-            command.communicate()
-        assert 0 < moved <= 5000
-        service.stop()
-        command = start(cluster.environ)
-        printed, errors = command.communicate()
-        assert (command.returncode, errors) == (0, b"")
-        assert printed.startswith(b"moved ")
-        assert_all_moved(service, master, open_with)

@@ -6,7 +6,10 @@ import pytest
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import ConfigError, Environment
-from {{ cookiecutter.package_name }}.storage.redis_settings import RedisSettings, key_pattern
+from {{ cookiecutter.package_name }}.storage.redis_settings import (
+    RedisSettings,
+    key_pattern,
+)
 
 SENTINELS = {"REDIS_SENTINELS": "127.0.0.1:26379"}
 

@@ -7,6 +7,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.config import ConfigError
+from {{ cookiecutter.package_name }}.storage.sql_engine import connect_args
 
 from .backend import settings_of
 
@@ -134,12 +135,10 @@ def test_password_is_in_no_repr_and_in_no_place() -> None:
 
 @pytest.mark.parametrize(("deadline", "seconds"), [("3", 1.5), ("10", 5), ("600", 5)])
 def test_one_attempt_waits_for_half_of_the_deadline_at_most(deadline: str, seconds: float) -> None:
-    settings = settings_of({"RETRY_DEADLINE_SECONDS": deadline})
-    assert settings.wait_seconds == seconds
-    assert settings.engine_options["pool_timeout"] == seconds
+    assert settings_of({"RETRY_DEADLINE_SECONDS": deadline}).wait_seconds == seconds
 
 
 def test_option_in_the_url_goes_before_the_service_s_own() -> None:
     settings = settings_of({"DATABASE_URL": "postgresql://host/customers?connect_timeout=7"})
-    assert "connect_timeout" not in settings.engine_options["connect_args"]
+    assert "connect_timeout" not in connect_args(settings)
     assert settings.url.query["connect_timeout"] == "7"

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from flask import Flask
+
 from .logs import HANDLER
 from .retry import RetryPolicy
 
@@ -51,10 +53,11 @@ def is_here(variables: Mapping[str, str]) -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in variables
 
 
-def log_once() -> None:
-    """Leave the service's log handler alone: those of Lambda and Zappa would repeat each line."""
+def register(app: Flask) -> None:
+    """Tell the application of each invocation, and log nothing twice."""
+    app.wsgi_app = InvocationMiddleware(app.wsgi_app)  # type: ignore[method-assign]
     root = logging.getLogger()
-    if is_here(os.environ):
+    if is_here(os.environ):  # where Lambda and Zappa have handlers of their own
         root.handlers = [handler for handler in root.handlers if handler.name == HANDLER]
     # It logs each request once more, and customer IDs with it.
     logging.getLogger("zappa.wsgi").setLevel(logging.WARNING)

@@ -3,18 +3,18 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.local import LocalProxy
 
 from .migration_lock import LockTakenError, migration_lock
-from .models import db
 from .retry import RetryPolicy
+from .storage.sql_engine import migration_engine, service_engine, use_write_ahead_log
 from .storage.sql_errors import is_transient, reason
 from .storage.sql_settings import SqlSettings
 
@@ -48,29 +48,16 @@ class SchemaState(NamedTuple):
 
 
 def register(app: Flask, settings: SqlSettings) -> None:
-    """Let an application use `models.db`, which connects when it is first used, and `flask db`."""
+    """Add `flask db`."""
     app.extensions["sql_settings"] = settings
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = settings.engine_options
-    db.init_app(app)
-    with app.app_context():
-        settings.prepared(db.engine)
 
-    def load() -> None:
+    def flask_db() -> Any:
         from flask_migrate import Migrate
 
-        Migrate(app, db, directory=str(MIGRATIONS))  # takes the place of what stands below
-
-    def extension() -> Any:
-        load()
-        return app.extensions["migrate"]
-
-    def loaded_command() -> Any:
-        load()
+        Migrate(directory=str(MIGRATIONS)).init_app(app)  # takes the place of what stands below
         return app.cli.commands["db"]
 
-    command: Any = LocalProxy(loaded_command)
-    app.extensions["migrate"] = LocalProxy(extension)
+    command: Any = LocalProxy(flask_db)
     app.cli.add_command(command, "db")
     # Else there are six lines each time.
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
@@ -117,35 +104,21 @@ def alembic_current(app: Flask) -> dict[str, str]:
     Raises:
         MigrationError: The database cannot be read.
     """
-    with app.app_context(), one_error(), reading_connection() as connection:
+    with app.app_context(), reading_connection() as connection:
         state = schema_state(connection)
     return {"current": state.current, "head": state.head}
 
 
 def _migrate(app: Flask, command: str, revision: str) -> dict[str, str]:
     import alembic.command
+    from alembic.config import Config
 
-    with app.app_context(), one_error(), migration_connection() as connection:
-        config = current_app.extensions["migrate"].migrate.get_config()
+    with app.app_context(), migration_connection() as connection:
+        config = Config(str(MIGRATIONS / "alembic.ini"))
         config.attributes["connection"] = connection  # for migrations/env.py
         before = _revision(connection)
         getattr(alembic.command, command)(config, revision)
         return {"from": before, "to": _revision(connection)}
-
-
-@contextmanager
-def one_error() -> Iterator[None]:
-    """Raise any error, such as a mistake in a revision, as a MigrationError.
-
-    Some callers take a TypeError for wrong arguments, and call the function again.
-    """
-    try:
-        yield
-    except MigrationError:
-        raise
-    except Exception as error:
-        log.exception("the migration failed")
-        raise MigrationError(f"the migration failed: {type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -158,10 +131,10 @@ def migration_connection() -> Iterator[Connection]:
     settings: SqlSettings = current_app.extensions["sql_settings"]
     with (
         one_line_errors(),
-        settings.migration_engine().connect() as connection,
+        migration_engine(settings).connect() as connection,
         migration_lock(connection, settings.lock_seconds),
     ):
-        RetryPolicy().call(settings.use_write_ahead_log, is_transient)
+        RetryPolicy().call(partial(use_write_ahead_log, settings), is_transient)
         yield connection
 
 
@@ -172,7 +145,7 @@ def reading_connection() -> Iterator[Connection]:
     Raises:
         MigrationError: It cannot be used.
     """
-    engine = current_app.extensions["sql_settings"].service_engine()
+    engine = service_engine(current_app.extensions["sql_settings"])
     try:
         with one_line_errors(), engine.connect() as connection:
             yield connection
@@ -182,7 +155,11 @@ def reading_connection() -> Iterator[Connection]:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Raise what an operator can mend as a MigrationError of one line."""
+    """Raise any error as a MigrationError of one line.
+
+    Some callers take a TypeError, such as a mistake in a revision, for wrong arguments, and call
+    the function again.
+    """
     from alembic.util import CommandError
 
     try:
@@ -200,8 +177,10 @@ def one_line_errors() -> Iterator[None]:
         raise MigrationError(reason(error)) from error
     except OSError as error:  # of the lock's file
         raise MigrationError(f"the database's folder cannot be used: {error.strerror}") from error
-    except SQLAlchemyError as error:
-        raise MigrationError(f"the migration failed: {type(error).__name__}") from error
+    except Exception as error:
+        log.exception("the migration failed")
+        told = " ".join(str(error).split())
+        raise MigrationError(f"the migration failed: {type(error).__name__}: {told}") from error
 
 
 def schema_state(connection: Connection) -> SchemaState:

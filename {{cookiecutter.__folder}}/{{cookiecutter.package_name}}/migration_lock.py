@@ -3,13 +3,18 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, TextClause, text
 
 from .retry import RetryPolicy
-from .storage.sql_settings import process_name
+from .storage.sql_engine import process_name
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 log = logging.getLogger(__name__)
 
@@ -48,34 +53,36 @@ def migration_lock(connection: Connection, seconds: float) -> Iterator[None]:
     Raises:
         LockTakenError: Another process still has it after that time.
     """
-    match connection.dialect.name:
-        case "sqlite":
-            with _file_lock(connection, seconds):
-                yield
-        case "postgresql":
-            # Not pg_advisory_lock: a statement that waits has a snapshot, for which a CREATE INDEX
-            # CONCURRENTLY of the migration would wait in turn.
-            key = int.from_bytes(_digest("migrations")[:4])
-            _take(_asking(connection, _POSTGRESQL_TAKE, _POSTGRESQL_HOLDER, key), seconds)
-            yield
-        case _:
-            # A name of at most 64 characters that holds for the whole server.
-            database = str(connection.engine.url.database)
-            name = f"migrations-{_digest(database).hex()[:32]}"
-            _take(_asking(connection, _MYSQL_TAKE, _MYSQL_HOLDER, name), seconds)
-            yield
+    with ExitStack() as stack:
+        match connection.dialect.name:
+            case "sqlite":
+                from filelock import FileLock  # only migrations need it
+
+                file = FileLock(f"{connection.engine.url.database}.migration.lock")
+                stack.callback(file.release)
+                take = partial(_take_file, file)
+            case "postgresql":
+                # Not pg_advisory_lock: a statement that waits has a snapshot, for which a CREATE
+                # INDEX CONCURRENTLY of the migration would wait in turn.
+                key = int.from_bytes(_digest("migrations")[:4])
+                take = partial(_take, connection, _POSTGRESQL_TAKE, _POSTGRESQL_HOLDER, key)
+            case _:
+                # A name of at most 64 characters that holds for the whole server.
+                name = f"migrations-{_digest(str(connection.engine.url.database)).hex()[:32]}"
+                take = partial(_take, connection, _MYSQL_TAKE, _MYSQL_HOLDER, name)
+        _wait(take, seconds)
+        yield
 
 
 def _digest(name: str) -> bytes:
     return hashlib.sha256(f"{__package__} {name}".encode()).digest()
 
 
-def _take(try_once: Callable[[], str | None], seconds: float) -> None:
-    """Try to take the lock until it is taken; each time `try_once` gives None, or the holder."""
+def _wait(take: Callable[[], str | None], seconds: float) -> None:
     told: set[str] = set()
 
     def attempt() -> None:
-        holder = try_once()
+        holder = take()
         if holder is None:
             return
         if holder not in told:
@@ -87,40 +94,29 @@ def _take(try_once: Callable[[], str | None], seconds: float) -> None:
     policy.call(attempt, lambda error: isinstance(error, LockTakenError))
 
 
-def _asking(
-    connection: Connection, take: TextClause, holder: TextClause, key: int | str
-) -> Callable[[], str | None]:
-    def try_once() -> str | None:
-        try:
-            if connection.scalar(take, {"key": key}):
-                return None
-            return connection.scalar(holder, {"key": key}) or "another process"
-        finally:
-            connection.rollback()  # neither lock belongs to a transaction
-
-    return try_once
-
-
-@contextmanager
-def _file_lock(connection: Connection, seconds: float) -> Iterator[None]:
-    from filelock import FileLock, Timeout  # only migrations need it
-
-    path = Path(f"{connection.engine.url.database}.migration.lock")
-    lock = FileLock(path)
-
-    def try_once() -> str | None:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            with suppress(OSError):  # Windows lets nobody read it
-                return path.read_text() or "another process"
-            return "another process"
-        return None
-
-    _take(try_once, seconds)
+def _take(
+    connection: Connection, take: TextClause, find_holder: TextClause, key: int | str
+) -> str | None:
+    """Try to take the server's lock; who holds it, if that is another one."""
     try:
-        with suppress(OSError):
-            path.write_text(process_name())
-        yield
+        if connection.scalar(take, {"key": key}):
+            return None
+        return connection.scalar(find_holder, {"key": key}) or "another process"
     finally:
-        lock.release()
+        connection.rollback()  # neither lock belongs to a transaction
+
+
+def _take_file(lock: "BaseFileLock") -> str | None:
+    """Try to take the lock of a file; who holds it, if that is another one."""
+    from filelock import Timeout
+
+    path = Path(lock.lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        with suppress(OSError):  # Windows lets nobody read it
+            return path.read_text() or "another process"
+        return "another process"
+    with suppress(OSError):
+        path.write_text(process_name())
+    return None

@@ -1,6 +1,5 @@
 """The tables, as the code uses them. What made them so is in `migrations/`."""
 
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -22,8 +21,6 @@ class Base(DeclarativeBase):
         }
     )
 
-
-db = SQLAlchemy(model_class=Base)
 
 # An ID, compared to the letter, trailing spaces included, and sorted by code point. SQLite does so
 # by itself.

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from .runtime import Function, Package, make_package, running
+from .function import Function, running
+from .package import Package, make_package
 from .storage import lambda_environ, most_megabytes, refused
 
 __all__ = ["lambda_environ", "most_megabytes", "refused"]

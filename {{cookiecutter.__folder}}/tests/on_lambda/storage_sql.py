@@ -1,18 +1,17 @@
 """The storage that the function uses in the tests: a real PostgreSQL, with the newest schema."""
 
-from collections.abc import Callable
-
 import pytest
 
-from ..backend import Server, migrate, settings_of
+from ..backend import Start, connect, migrate
 
 
 @pytest.fixture
-def lambda_environ(start: Callable[[str], Server]) -> dict[str, str]:
+def lambda_environ(start: Start) -> dict[str, str]:
     """The function's configuration for an empty storage."""
     environ = {"DATABASE_URL": migrate(start("postgresql").create_database("on_lambda"))}
-    with settings_of(environ).migration_engine().begin() as connection:
+    with connect(environ) as connection:
         connection.exec_driver_sql("DELETE FROM customers")
+        connection.commit()
     return environ
 
 

@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from .runtime import Package, running
+from .function import running
+from .package import Package
 
 SECONDS = 2.0
 

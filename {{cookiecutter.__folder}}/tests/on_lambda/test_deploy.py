@@ -14,7 +14,7 @@ import pytest
 
 from {{ cookiecutter.package_name }}.retry import RetryPolicy
 
-from .runtime import PROJECT
+from .package import PROJECT
 from deploy.package import Prepared
 from deploy.settings import FILE, DeployError, Stage
 

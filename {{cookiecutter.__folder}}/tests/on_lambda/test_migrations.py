@@ -1,20 +1,22 @@
 """The migrations, as `zappa invoke STAGE run.run_alembic_upgrade` runs them in the package."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..backend import Server, settings_of
-from .runtime import Function, Package, running
+from ..backend import BEFORE, HEAD, Start, connect
+from .function import Function, running
+from .package import Package
 
 
 @pytest.fixture
-def empty(package: Package, start: Callable[[str], Server], tmp_path: Path) -> Iterator[Function]:
+def empty(package: Package, start: Start, tmp_path: Path) -> Iterator[Function]:
     """An instance of the function on a database without a table."""
     environ = {"DATABASE_URL": start("postgresql").create_database("migrated_on_lambda")}
-    with settings_of(environ).migration_engine().begin() as connection:
+    with connect(environ) as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version, customers")
+        connection.commit()
     with running(package, environ, tmp_path / "log") as function:
         yield function
 
@@ -22,11 +24,11 @@ def empty(package: Package, start: Callable[[str], Server], tmp_path: Path) -> I
 def test_command_migrates_and_says_what_was_and_what_is(empty: Function) -> None:
     assert empty.request("REST API", "GET", "/readyz").status == 503
     for command, result in (
-        ("run.run_alembic_upgrade", {"from": "none", "to": "0001"}),
-        ("run.run_alembic_current", {"current": "0001", "head": "0001"}),
-        ("run.run_alembic_upgrade", {"from": "0001", "to": "0001"}),
-        ("run.run_alembic_downgrade", {"from": "0001", "to": "none"}),
-        ("run.run_alembic_upgrade", {"from": "none", "to": "0001"}),
+        ("run.run_alembic_upgrade", {"from": "none", "to": HEAD}),
+        ("run.run_alembic_current", {"current": HEAD, "head": HEAD}),
+        ("run.run_alembic_upgrade", {"from": HEAD, "to": HEAD}),
+        ("run.run_alembic_downgrade", {"from": HEAD, "to": BEFORE}),
+        ("run.run_alembic_upgrade", {"from": BEFORE, "to": HEAD}),
     ):
         assert empty.invoke({"command": command}) == {"result": result}
     assert empty.request("REST API", "GET", "/readyz").status == 200

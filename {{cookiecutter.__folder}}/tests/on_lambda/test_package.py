@@ -11,7 +11,10 @@ from flask import Flask
 from {{ cookiecutter.package_name }} import __name__ as application
 
 from ..contract import CASES, STORED
-from .runtime import EVENTS, OFFERED, REQUEST_ID, Function, Package, running
+from .function import Function, running
+from .gateways import EVENTS
+from .package import Package
+from .runtime import OFFERED, REQUEST_ID
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the package is for Linux")
 
@@ -68,6 +71,7 @@ def test_contract_holds_through_each_kind_of_gateway(function: Function, kind: s
     assert wrong == []
 
 
+@pytest.mark.any_storage
 @pytest.mark.parametrize("kind", EVENTS)
 @pytest.mark.parametrize("target", ["/docs", "/docs/page.css", "/docs/page.js", "/openapi.json"])
 def test_page_comes_through_each_kind_of_gateway(

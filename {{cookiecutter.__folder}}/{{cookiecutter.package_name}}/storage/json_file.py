@@ -1,14 +1,9 @@
 """Customers in one JSON file that people can read, written by many threads and processes."""
 
-import errno
 import logging
 import os
-import shutil
-import stat
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -17,28 +12,14 @@ from typing import ClassVar, Self
 from filelock import FileLock, Timeout
 
 from ..config import Environment
-from ..customers import Customer, check_customer_id
-from ..record import InvalidRecordError
+from ..customers import Customer
 from ..retry import RetryPolicy
-from . import BadCursorError, CustomerStorage, Page, Report, StorageUnavailableError
-from .json_document import ForeignTextError, JsonDocument
+from . import Report, StorageUnavailableError
+from .in_order import OrderedStorage
+from .json_document import JsonDocument
+from .json_on_disk import FileOnDisk, is_transient, sync_folder
 
 DEFAULT_PATH = Path(__file__).parents[2] / "customers.json"
-
-_CURSOR = "after:"
-
-# Another program has the file open just now: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and
-# ERROR_LOCK_VIOLATION (https://learn.microsoft.com/windows/win32/debug/system-error-codes).
-_TRANSIENT_ON_WINDOWS = (5, 32, 33)
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """What the file held when it had a certain version."""
-
-    version: tuple[int, ...] | None
-    document: JsonDocument = field(default_factory=JsonDocument)
-    problem: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -53,7 +34,7 @@ class _Change:
     problem: str = ""
 
 
-class JsonFileStorage(CustomerStorage):
+class JsonFileStorage(OrderedStorage):
     """Keeps customers in a file.
 
     A write exchanges the whole file for a new one, so that a reader, or a crash, meets either the
@@ -66,11 +47,9 @@ class JsonFileStorage(CustomerStorage):
 
     def __init__(self, path: Path, retry: RetryPolicy) -> None:
         """Use the file at `path`, which the first write makes if there is none."""
-        self._path = path.resolve()
+        self._file = FileOnDisk(path.resolve())
         self._retry = retry
-        self._loaded = _Loaded(version=None)
-        self._loading = threading.Lock()
-        self._lock_path = Path(f"{self._path}.lock")
+        self._lock_path = Path(f"{self._file.path}.lock")
         self._turn = threading.Condition()  # guards the next two
         self._waiting: list[_Change] = []
         self._busy = False  # whether a thread writes for all that waited
@@ -87,7 +66,7 @@ class JsonFileStorage(CustomerStorage):
     @property
     def place(self) -> str:
         """The file's path."""
-        return str(self._path)
+        return str(self._file.path)
 
     def get(self, customer_id: str) -> Customer | None:
         """One customer, or None if there is no such ID."""
@@ -99,39 +78,25 @@ class JsonFileStorage(CustomerStorage):
 
     def set_many(self, customers: Iterable[Customer]) -> None:
         """Add customers, replacing those with the same IDs, all of them or none."""
-        changes = {customer.customer_id: customer for customer in customers}
-        self._write(_Change(changes, self._retry.give_up_at()))
+        self._write({customer.customer_id: customer for customer in customers})
 
     def add_many(self, customers: Sequence[Customer]) -> list[Customer]:
         """Add those customers whose IDs are not there, in one write; those who differ from them."""
         wanted = {customer.customer_id: customer for customer in customers}
-        change = self._write(_Change(wanted, self._retry.give_up_at(), only_add=True))
-        return [customer for customer in change.found if customer != wanted[customer.customer_id]]
+        found = self._write(wanted, only_add=True)
+        return [customer for customer in found if customer != wanted[customer.customer_id]]
 
     def delete_many(self, customer_ids: Sequence[str]) -> int:
         """Delete customers, in one write; how many of them were there."""
-        change = _Change(dict.fromkeys(customer_ids), self._retry.give_up_at())
-        return len(self._write(change).found)
+        return len(self._write(dict.fromkeys(customer_ids)))
 
     def stream(self) -> Iterator[list[Customer]]:
         """Every customer, in the order of their IDs, as they were at the first batch."""
         yield from self._read().batches()
 
-    def page(self, limit: int, cursor: str | None) -> Page:
-        """At most `limit` customers, in the order of their IDs."""
-        after = None
-        if cursor is not None:
-            if not cursor.startswith(_CURSOR):
-                raise BadCursorError
-            after = cursor.removeprefix(_CURSOR)
-            try:
-                check_customer_id(after)
-            except InvalidRecordError:
-                raise BadCursorError from None
-        found = list(islice(chain.from_iterable(self._read().batches(after)), limit + 1))
-        if len(found) <= limit:
-            return Page(found, None)
-        return Page(found[:limit], _CURSOR + found[limit - 1].customer_id)
+    def after(self, customer_id: str, count: int) -> list[Customer]:
+        """The first customers behind an ID, in the order of their IDs."""
+        return list(islice(chain.from_iterable(self._read().batches(customer_id)), count))
 
     def estimated_size(self) -> int:
         """How many customers there are."""
@@ -140,9 +105,11 @@ class JsonFileStorage(CustomerStorage):
     def check(self) -> Report:
         """Where the file is, and how many customers are in it."""
         customers = len(self._read())
-        for name, needed in (("folder", self._path.parent), ("lock", self._lock_path)):
+        for name, needed in (("folder", self._lock_path.parent), ("lock", self._lock_path)):
             if needed.exists() and not os.access(needed, os.W_OK):
-                raise StorageUnavailableError(f"{self._path.name}: its {name} cannot be written to")
+                raise StorageUnavailableError(
+                    f"{self._file.path.name}: its {name} cannot be written to"
+                )
         return Report({"storage": "JSON file", "file": self.place, "customers": customers})
 
     def close(self) -> None:
@@ -150,48 +117,19 @@ class JsonFileStorage(CustomerStorage):
 
     def _read(self) -> JsonDocument:
         try:
-            return self._retry.call(self._load, _is_transient).document
+            return self._retry.call(self._file.load, is_transient).document
         except OSError as error:
             raise self._unavailable(error) from error
 
-    def _load(self) -> _Loaded:
-        """What the file holds, parsed if the file is not the one that was parsed last."""
-        loaded = self._loaded
-        if loaded.version != self._version():
-            with self._loading:
-                loaded = self._loaded
-                if loaded.version != self._version():
-                    loaded = self._loaded = self._parse()
-        if loaded.problem:
-            raise StorageUnavailableError(f"{self._path.name}: {loaded.problem}")
-        return loaded
+    def _write(
+        self, customers: Mapping[str, Customer | None], *, only_add: bool = False
+    ) -> list[Customer]:
+        """Have a change written, by this thread or by one that is about to write anyway.
 
-    def _version(self) -> tuple[int, ...] | None:
-        """Tells one content of the file from another; None if there is no file."""
-        try:
-            info = os.stat(self._path)
-        except FileNotFoundError:
-            if self._path.parent.is_dir():
-                return None
-            raise StorageUnavailableError(f"{self._path.name}: its folder does not exist") from None
-        if not stat.S_ISREG(info.st_mode):
-            raise StorageUnavailableError(f"{self._path.name}: not a regular file")
-        return _version_of(info)
-
-    def _parse(self) -> _Loaded:
-        try:
-            with open(self._path, "rb") as file:
-                version = _version_of(os.fstat(file.fileno()))
-                text = file.read()
-        except FileNotFoundError:
-            return _Loaded(version=None)
-        try:
-            return _Loaded(version, JsonDocument.parse(text, self._loaded.document))
-        except ForeignTextError as error:
-            return _Loaded(version, problem=str(error))
-
-    def _write(self, change: _Change) -> _Change:
-        """Have a change written, by this thread or by one that is about to write anyway."""
+        Returns:
+            Who was there, if that matters to the change.
+        """
+        change = _Change(customers, self._retry.give_up_at(), only_add)
         with self._turn:
             self._waiting.append(change)
         while not change.done:
@@ -210,7 +148,7 @@ class JsonFileStorage(CustomerStorage):
                     self._turn.notify_all()
         if change.problem:
             raise StorageUnavailableError(change.problem)
-        return change
+        return change.found
 
     def _write_together(self, changes: list[_Change]) -> None:
         """Write changes of several threads at once, and note how it went.
@@ -221,15 +159,16 @@ class JsonFileStorage(CustomerStorage):
         """
         give_up_at = min(change.give_up_at for change in changes)
         ended = changes
-        problem = f"{self._path.name}: the write failed"
+        problem = f"{self._file.path.name}: the write failed"
         try:
             if self._retry.call(
-                lambda: self._write_once(changes, give_up_at), _is_transient, give_up_at
+                lambda: self._write_once(changes, give_up_at), is_transient, give_up_at
             ):
-                self._retry.call(lambda: sync_folder(self._path.parent), _is_transient, give_up_at)
+                folder = self._file.path.parent
+                self._retry.call(lambda: sync_folder(folder), is_transient, give_up_at)
             problem = ""
         except Timeout:
-            problem = f"{self._path.name}: another process holds its lock"
+            problem = f"{self._file.path.name}: another process holds its lock"
             now = self._retry.clock() + self._lock_retry.backoff
             ended = [change for change in changes if change.give_up_at <= now]
         except StorageUnavailableError as error:
@@ -243,8 +182,8 @@ class JsonFileStorage(CustomerStorage):
 
     def _write_once(self, changes: list[_Change], give_up_at: float) -> bool:
         """Write changes, and say whether there was anything to write."""
-        self._version()  # before the lock, which would make the folder if it is missing
-        lock = FileLock(self._lock_path)
+        self._file.version()  # before the lock, which would make the folder if it is missing
+        lock = FileLock(self._lock_path)  # a new one, as one from before a fork is refused
         self._lock_retry.call(
             lambda: lock.acquire(timeout=0), lambda error: isinstance(error, Timeout), give_up_at
         )
@@ -252,79 +191,32 @@ class JsonFileStorage(CustomerStorage):
             with self._turn:
                 changes += self._waiting
                 self._waiting = []
-            with suppress(FileNotFoundError):
-                # Opening makes a network file system tell what other hosts wrote (nfs(5),
-                # "Close-to-open cache consistency").
-                os.close(os.open(self._path, os.O_RDONLY))
-            loaded = self._load()
-            merged: dict[str, Customer | None] = {}
-            for change in changes:
-                change.found.clear()  # of the attempt before
-                may_stay = change.only_add or None in change.customers.values()
-                there = loaded.document.find_many(change.customers) if may_stay else {}
-                for customer_id, customer in change.customers.items():
-                    if customer is None or change.only_add:
-                        known = merged.get(customer_id, there.get(customer_id))
-                        if known is not None:
-                            change.found.append(known)
-                        if (known is None) == (customer is None):
-                            continue  # there is none to delete, or one where one is to be added
-                    merged[customer_id] = customer
+            loaded = self._file.load_from_network()
+            merged = _merged(changes, loaded.document)
             if merged:
-                self._replace_file(loaded, loaded.document.changed(merged))
+                self._file.replace(loaded, loaded.document.changed(merged))
             return bool(merged)
         finally:
             lock.release()
 
-    def _replace_file(self, old: _Loaded, document: JsonDocument) -> None:
-        """Put a new file in the place of the old one, its text on the disk before that."""
-        beside = f"{self._path}.tmp"
-        try:
-            with open(beside, "wb") as file:
-                modified = time.time_ns()
-                if old.version:
-                    shutil.copymode(self._path, beside)
-                    # Later than the old file's time even if the clock is coarse, or went back.
-                    modified = max(modified, old.version[-1] + 1000)
-                document.write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.utime(beside, ns=(modified, modified))
-            version = _version_of(os.stat(beside))
-            if self._version() != old.version:
-                raise OSError(errno.ESTALE, "edited just now")  # so read it again
-            os.replace(beside, self._path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(beside)
-            raise
-        self._loaded = _Loaded(version, document)
-
     def _unavailable(self, error: OSError) -> StorageUnavailableError:
         reason = error.strerror or type(error).__name__
-        return StorageUnavailableError(f"{self._path.name}: {reason}")
+        return StorageUnavailableError(f"{self._file.path.name}: {reason}")
 
 
-def sync_folder(folder: Path) -> None:
-    """Put renames on the disk. Windows has no such call; NTFS keeps a journal of renames."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what has no such call
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _version_of(info: os.stat_result) -> tuple[int, ...]:
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
-
-
-def _is_transient(error: Exception) -> bool:
-    """Whether an error passes by itself: a stale handle (NFS), or an open file (Windows)."""
-    return isinstance(error, OSError) and (
-        error.errno == errno.ESTALE or getattr(error, "winerror", None) in _TRANSIENT_ON_WINDOWS
-    )
+def _merged(changes: list[_Change], document: JsonDocument) -> dict[str, Customer | None]:
+    """What changes, one after the other, make of a document; notes in each who was there."""
+    merged: dict[str, Customer | None] = {}
+    for change in changes:
+        change.found = []  # not those of the attempt before
+        may_stay = change.only_add or None in change.customers.values()
+        there = document.find_many(change.customers) if may_stay else {}
+        for customer_id, customer in change.customers.items():
+            if customer is None or change.only_add:
+                known = merged.get(customer_id, there.get(customer_id))
+                if known is not None:
+                    change.found.append(known)
+                if (known is None) == (customer is None):
+                    continue  # there is none to delete, or one where one is to be added
+            merged[customer_id] = customer
+    return merged

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from . import Report, StorageUnavailableError
 from .redis_errors import reason
@@ -37,28 +38,20 @@ def check_cluster(settings: RedisSettings) -> Report:
         StorageUnavailableError: They cannot, for the reason that the message gives.
     """
     views = ask_sentinels(settings)
-    address = agreed_master(settings, views)
-    name = text(address)
-    info, milliseconds = _ask_master(settings, address)
+    master = agreed_master(settings, views)
+    info, milliseconds = _ask_master(settings, master)
     replicas = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
-    online = [replica for replica in replicas if replica["state"] == "online"]
-    if len(online) < settings.wait_replicas:
+    following = sum(replica["state"] == "online" for replica in replicas)
+    if following < settings.wait_replicas:
         raise StorageUnavailableError(
-            f"{len(online)} replicas follow the master {name}, and REDIS_WAIT_REPLICAS asks for "
-            f"{settings.wait_replicas}"
+            f"{following} replicas follow the master {text(master)}, and REDIS_WAIT_REPLICAS asks "
+            f"for {settings.wait_replicas}"
         )
-
     facts = {"storage": f"Redis Sentinel, master {settings.master_name}"}
-    warnings = []
     for view in views:
-        if view.problem:
-            warnings.append(view.problem)
-        elif view.master != address:
-            warnings.append(f"sentinel {view.sentinel} names another master than the others")
-        facts[f"sentinel {view.sentinel}"] = (
-            view.problem or f"reached in {view.milliseconds:.1f} ms"
-        )
-    facts[f"master {name}"] = f"reached in {milliseconds:.1f} ms"
+        reached = f"reached in {view.milliseconds:.1f} ms"
+        facts[f"sentinel {view.sentinel}"] = view.problem or reached
+    facts[f"master {text(master)}"] = f"reached in {milliseconds:.1f} ms"
     for replica in replicas:
         behind = info["master_repl_offset"] - replica["offset"]
         facts[f"replica {text((str(replica['ip']), replica['port']))}"] = (
@@ -66,17 +59,25 @@ def check_cluster(settings: RedisSettings) -> Report:
         )
     asks = "min_slaves_good_slaves" in info  # INFO shows it if min-replicas-to-write is set
     facts["min-replicas-to-write"] = "set" if asks else "not set"
-
-    reached = [view for view in views if not view.problem]
-    if 2 * len(reached) <= len(views):
-        warnings.append("no majority of the sentinels is reached: there may be no failover")
-    if max(view.replicas for view in reached) > len(online):
-        warnings.append("the sentinels know replicas that do not follow the master")
+    warnings = [*_warnings_of_sentinels(views, master, following)]
     if not asks:
         warnings.append("a master that is cut off takes writes: set min-replicas-to-write to 1")
     if not settings.wait_replicas:
         warnings.append("acknowledged writes may be lost: REDIS_WAIT_REPLICAS is 0")
     return Report(facts, warnings)
+
+
+def _warnings_of_sentinels(views: list[_View], master: Address, following: int) -> Iterator[str]:
+    reached = [view for view in views if not view.problem]
+    for view in views:
+        if view.problem:
+            yield view.problem
+        elif view.master != master:
+            yield f"sentinel {view.sentinel} names another master than the others"
+    if 2 * len(reached) <= len(views):
+        yield "no majority of the sentinels is reached: there may be no failover"
+    if max(view.replicas for view in reached) > following:
+        yield "the sentinels know replicas that do not follow the master"
 
 
 def ask_sentinels(settings: RedisSettings) -> list[_View]:
@@ -117,11 +118,9 @@ def _ask_sentinel(settings: RedisSettings, address: Address) -> _View:
         started = time.perf_counter()
         try:
             state: Any = sentinel.sentinel_master(settings.master_name)
-        except ResponseError as error:
+        except RedisError as error:
             if "No such master" in str(error):
                 return _View(name)
-            return _View(name, problem=reason(error, f"sentinel {name}", "REDIS_SENTINEL"))
-        except RedisError as error:
             return _View(name, problem=reason(error, f"sentinel {name}", "REDIS_SENTINEL"))
         milliseconds = (time.perf_counter() - started) * 1000
         master = (state["ip"], state["port"])

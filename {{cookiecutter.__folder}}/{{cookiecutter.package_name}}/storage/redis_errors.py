@@ -7,26 +7,27 @@ from redis.sentinel import MasterNotFoundError
 
 # Too few replicas just now (redis.conf, min-replicas-to-write); a WAIT that was cut short because
 # its server became a replica; a replica that has no master.
-_TRANSIENT_CODES = ("NOREPLICAS", "UNBLOCKED", "MASTERDOWN")
+_PASSING_CODES = ("NOREPLICAS", "UNBLOCKED", "MASTERDOWN")
 _REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError)
-_PASSING = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.ReadOnlyError,
-)
 
 
 class TooFewReplicasError(exceptions.RedisError):
     """A write reached the master, but not as many replicas as it should."""
 
 
+_PASSING = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    TooFewReplicasError,
+)
+
+
 def is_transient(error: Exception) -> bool:
     """Whether an error may be gone at the next attempt, as those of a failover are."""
     if isinstance(error, _REFUSED):  # which redis-py counts among the connection's errors
         return False
-    if isinstance(error, (*_PASSING, TooFewReplicasError)):
-        return True
-    return isinstance(error, exceptions.ResponseError) and str(error).startswith(_TRANSIENT_CODES)
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
 
 
 def reason(error: exceptions.RedisError, who: str = "the master", variables: str = "REDIS") -> str:
@@ -37,7 +38,6 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
         who: Which server it is about.
         variables: How the names of the variables begin that hold its credentials.
     """
-    cause = error.__context__
     match error:
         case MasterNotFoundError():
             return "no sentinel that can be reached knows a healthy master"
@@ -49,23 +49,29 @@ def reason(error: exceptions.RedisError, who: str = "the master", variables: str
             # In a pipeline, what stands before that repeats the command.
             told = str(error).rpartition("caused error: ")[2]
             return f"{who} does not permit a command to this user: {told}"
-        case exceptions.TimeoutError() if "handshake" in str(cause):
-            return f"{who} does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
-        case exceptions.TimeoutError():
-            return f"{who} does not answer"
-        case exceptions.ConnectionError() if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{who} has a certificate that is not trusted: set REDIS_TLS_CA to its CA"
-        case exceptions.ConnectionError() if isinstance(cause, ssl.SSLError):
-            return f"{who} does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
-        case exceptions.ConnectionError() if isinstance(cause, ConnectionResetError):
-            return f"{who} closed the connection: if it wants TLS, set REDIS_TLS to 1"
-        case exceptions.ConnectionError() if isinstance(cause, OSError) and cause.strerror:
-            return f"{who} cannot be reached: {cause.strerror}"
-        case exceptions.ConnectionError():
-            return f"{who} closed the connection: if it wants TLS, set REDIS_TLS to 1"
+        case exceptions.ConnectionError() | exceptions.TimeoutError():
+            return f"{who} {_trouble_of_connection(error)}"
+        case exceptions.ResponseError() if str(error).startswith("NOGOODSLAVE"):
+            return "no replica is fit to take over"
+        case exceptions.ResponseError() if str(error).startswith("INPROG"):
+            return "a failover goes on already"
         case exceptions.ResponseError() if "DB index is out of range" in str(error):
             return f"{who} has no keyspace of that number: REDIS_DB is too high"
         case _:
             # Not the rest of the message, as it may repeat the command, and with it a customer.
             code = str(error).partition(" ")[0]
             return f"{who} refused a command: {code if code.isupper() else type(error).__name__}"
+
+
+def _trouble_of_connection(error: exceptions.RedisError) -> str:
+    match error.__context__:
+        case ssl.SSLCertVerificationError():
+            return "has a certificate that is not trusted: set REDIS_TLS_CA to its CA"
+        case cause if isinstance(cause, ssl.SSLError) or "handshake" in str(cause):
+            return "does not speak TLS: set REDIS_TLS to 0, or use its TLS port"
+        case _ if isinstance(error, exceptions.TimeoutError):
+            return "does not answer"
+        case OSError(strerror=str(why)) as cause if not isinstance(cause, ConnectionResetError):
+            return f"cannot be reached: {why}"
+        case _:
+            return "closed the connection: if it wants TLS, set REDIS_TLS to 1"

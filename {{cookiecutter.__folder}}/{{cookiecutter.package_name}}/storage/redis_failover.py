@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from redis import Redis, exceptions
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from . import StorageUnavailableError
 from .redis_check import Address, agreed_master, ask_sentinels, text
@@ -53,35 +53,22 @@ def fail_over(settings: RedisSettings) -> tuple[Address, Address]:
     agreeing = replace(
         settings, sentinels=tuple(address for address, view in sentinels if view.master == old)
     )
-    with (
-        # Not the first one, which services ask: the one that sees to it names the new master last.
-        closing(Redis(*agreeing.sentinels[-1], **_patient(settings.sentinel_options))) as sentinel,
-        closing(Redis(*old, **_patient(settings.server_options))) as master,
-    ):
-        try:
-            if _coordinates(sentinel):
-                _send_failover(sentinel, settings.master_name, "COORDINATED")
-                return old, _new_master(agreeing, old, master)
-            master.client_pause(PAUSE_SECONDS * 1000, all=False)
-            try:
-                _wait_for_replicas(settings, master)
-                with suppress(exceptions.TimeoutError):  # it may do it all the same
-                    _send_failover(sentinel, settings.master_name)
-            except BaseException:
-                master.client_unpause()
-                raise
-            # From here on the pause ends only when there is a new master, or by itself.
+    try:
+        with (
+            # Not the first one, which services ask: who sees to it names the new master last.
+            closing(Redis(*agreeing.sentinels[-1], **_patient(settings.sentinel_options))) as one,
+            closing(Redis(*old, **_patient(settings.server_options))) as master,
+        ):
+            if is_coordinated := _can_coordinate(one):
+                _send_failover(one, settings.master_name, "COORDINATED")
+            else:
+                _pause_and_send_failover(settings, one, master)
             new = _new_master(agreeing, old, master)
-            master.client_unpause()
+            if not is_coordinated:
+                master.client_unpause()
             return old, new
-        except ResponseError as error:
-            if str(error).startswith("NOGOODSLAVE"):
-                raise StorageUnavailableError("no replica is fit to take over") from None
-            if str(error).startswith("INPROG"):
-                raise StorageUnavailableError("a failover goes on already") from None
-            raise StorageUnavailableError(reason(error, "a server")) from error
-        except RedisError as error:
-            raise StorageUnavailableError(reason(error, "a server")) from error
+    except RedisError as error:
+        raise StorageUnavailableError(reason(error, "a server")) from error
 
 
 def _patient(options: dict[str, Any]) -> dict[str, Any]:
@@ -89,9 +76,24 @@ def _patient(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "socket_timeout": 3.0, "retry": ONCE}
 
 
-def _coordinates(sentinel: Redis) -> bool:
+def _can_coordinate(sentinel: Redis) -> bool:
     version = str(sentinel.info("server").get("valkey_version", "0"))
     return tuple(int(part) for part in version.split(".")[:3]) >= _COORDINATED_SINCE
+
+
+def _pause_and_send_failover(settings: RedisSettings, sentinel: Redis, master: Redis) -> None:
+    """Pause all writes, and start the failover when the replicas have what was written.
+
+    The pause then ends only when there is a new master, or by itself.
+    """
+    master.client_pause(PAUSE_SECONDS * 1000, all=False)
+    try:
+        _wait_for_replicas(settings, master)
+        with suppress(exceptions.TimeoutError):  # it may do it all the same
+            _send_failover(sentinel, settings.master_name)
+    except BaseException:
+        master.client_unpause()
+        raise
 
 
 def _wait_for_replicas(settings: RedisSettings, master: Redis) -> None:

@@ -55,15 +55,15 @@ def is_transient(error: Exception) -> bool:
     if not isinstance(error, exc.DBAPIError):
         return False
     code, text = code_of(error), str(error.orig)
-    if error.connection_invalidated or _TRANSIENT.fullmatch(code) or _READ_ONLY.fullmatch(code):
+    if error.connection_invalidated or _TRANSIENT.fullmatch(code):
         return True
     is_refused = _REFUSED_CREDENTIALS.search(text) or _UNKNOWN_DATABASE.search(text)
     return not code and isinstance(error, exc.OperationalError) and not is_refused
 
 
-def is_read_only(error: exc.DBAPIError) -> bool:
+def is_read_only(error: BaseException | None) -> bool:
     """Whether a server refused a write because it is none that takes writes."""
-    return bool(_READ_ONLY.fullmatch(code_of(error)))
+    return isinstance(error, exc.DBAPIError) and bool(_READ_ONLY.fullmatch(code_of(error)))
 
 
 def code_of(error: exc.DBAPIError) -> str:

@@ -100,12 +100,7 @@ def import_from(
         if start:
             _say(f"going on behind the {counted(start.customers)} of an import that was stopped")
         elif dry_run or not keep_going:
-            # If nobody can be in the way, the storage is asked only while it is written to.
-            work.rehearse(ask=dry_run or work.on_conflict is OnConflict.FAIL)
-            if work.counts.refused and not (dry_run and keep_going):
-                raise click.ClickException(
-                    f"{source.name}: {work.counts.refused:,} wrong; nothing was changed"
-                )
+            _rehearse(work, dry_run=dry_run)
         if not dry_run:
             if not (source.is_stream or journal.works):
                 _say(f"{file}.importing cannot be written: if this is stopped, it will begin anew")
@@ -113,6 +108,15 @@ def import_from(
                 work.run(journal, start)
             journal.forget()
         _tell(work, source.name, dry_run=dry_run)
+
+
+def _rehearse(work: Import, *, dry_run: bool) -> None:
+    # If nobody can be in the way, the storage is asked only while it is written to.
+    work.rehearse(ask=dry_run or work.on_conflict is OnConflict.FAIL)
+    if work.counts.refused and not (dry_run and work.keep_going):
+        raise click.ClickException(
+            f"{work.source.name}: {work.counts.refused:,} wrong; nothing was changed"
+        )
 
 
 def _tell(work: Import, name: str, *, dry_run: bool) -> None:

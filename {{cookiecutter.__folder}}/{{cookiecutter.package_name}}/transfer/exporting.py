@@ -10,8 +10,9 @@ from typing import IO
 
 from ..storage import CustomerStorage
 from .progress import Progress
-from .records import Format, write_customers
+from .records import Format
 from .summary import Summary
+from .writing import write_customers
 
 
 def export_customers(

@@ -9,7 +9,7 @@ from ..spooled_set import SpooledSet
 from ..storage import CustomerStorage, in_batches
 from .journal import Checkpoint, Counts, Journal, Task
 from .progress import Progress
-from .records import Record, RecordReader
+from .records import Entry, RecordReader
 from .source import Source, first_of_each
 from .summary import Summary
 
@@ -155,7 +155,7 @@ class Import:
         summary = Summary(start.customers, int(start.checksum, 16))
         return self.source.reader(start.offset, start.line, summary)
 
-    def _batches(self, records: Iterator[Record]) -> Iterator[Batch]:
+    def _batches(self, records: Iterator[Entry]) -> Iterator[Batch]:
         """The customers with their lines; what is no customer is refused."""
         batch: Batch = {}
         for record in records:
@@ -200,9 +200,9 @@ class Import:
             return
         for customer in others:
             problem = "is there already, with other names"
-            self._refuse(Record(batch[customer], customer.customer_id, None, problem))
+            self._refuse(Entry(batch[customer], customer.customer_id, None, problem))
 
-    def _refuse(self, record: Record) -> None:
+    def _refuse(self, record: Entry) -> None:
         self.counts.refused += 1
         self.complain(str(record))
 

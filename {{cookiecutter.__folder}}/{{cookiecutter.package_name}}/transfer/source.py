@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from ..spooled_set import SpooledSet
-from .records import Format, Record, RecordReader
+from .records import Entry, Format, RecordReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ def open_source(file: str, file_format: Format) -> Iterator[Source]:
             yield Source(name, copy, file_format, is_stream=True)
 
 
-def first_of_each(records: RecordReader, seen: SpooledSet) -> Iterator[Record]:
+def first_of_each(records: RecordReader, seen: SpooledSet) -> Iterator[Entry]:
     """The records, but for customers whose ID stood in the file before: that is a problem."""
     for record in records:
         if record.customer is None or seen.add(record.customer.customer_id):
             yield record
         else:
             problem = "this customer ID stands in the file twice"
-            yield Record(record.line, record.key, None, problem)
+            yield Entry(record.line, record.key, None, problem)

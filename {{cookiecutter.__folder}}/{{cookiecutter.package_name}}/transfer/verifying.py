@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..spooled_set import SpooledSet
 from ..storage import CustomerStorage, in_batches
 from .progress import Progress
-from .records import Record, quoted
+from .records import Entry, quoted
 from .source import Source, first_of_each
 from .summary import Summary
 
@@ -90,7 +90,7 @@ class Comparison:
         if self._differences <= MOST_TOLD:
             self.complain(difference)
 
-    def _compare(self, batch: list[Record]) -> None:
+    def _compare(self, batch: list[Entry]) -> None:
         ids = [record.key for record in batch if record.key is not None]
         there = {customer.customer_id: customer for customer in self.storage.get_many(ids)}
         for record in batch:

@@ -5,12 +5,11 @@ import sys
 
 from {{ cookiecutter.package_name }} import aws_lambda, create_app
 from {{ cookiecutter.package_name }}.config import ConfigError
-from {{ cookiecutter.package_name }}.storage import json_on_lambda
+from {{ cookiecutter.package_name }}.storage import file_on_lambda
 
 try:
-    json_on_lambda.check_path(os.environ)
+    file_on_lambda.check_path(os.environ)
     app = create_app(retry_policy=aws_lambda.InvocationRetryPolicy)
 except ConfigError as error:
     sys.exit(f"configuration: {error}")
-app.wsgi_app = aws_lambda.InvocationMiddleware(app.wsgi_app)  # type: ignore[method-assign]
-aws_lambda.log_once()
+aws_lambda.register(app)

@@ -12,7 +12,7 @@ from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.customers import Customer
 from {{ cookiecutter.package_name }}.transfer.progress import Progress
 
-from .test_transfer import lines
+from .samples import lines
 
 CUSTOMERS = [Customer(f"{number:05}", f"First {number}", "Läst") for number in range(20_000)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from {{ cookiecutter.package_name }}.config import ConfigError
-from {{ cookiecutter.package_name }}.storage.json_on_lambda import check_path
+from {{ cookiecutter.package_name }}.storage.file_on_lambda import check_path
 
 MOUNTS = {"/", "/tmp", "/var/task", "/mnt/efs"}
 

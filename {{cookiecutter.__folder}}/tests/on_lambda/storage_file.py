@@ -15,14 +15,14 @@ def lambda_environ() -> Iterator[dict[str, str]]:
     if not MOUNTED.is_mount():
         pytest.skip("no file system is mounted here")
     with tempfile.TemporaryDirectory(dir=MOUNTED) as folder:
-        yield {"DATA_PATH": f"{folder}/customers.json"}
+        yield {"DATA_PATH": f"{folder}/customers"}
 
 
 @pytest.fixture(
     params=[
         ({"DATA_PATH": ""}, "DATA_PATH must be a path on a mounted file system"),
-        ({"DATA_PATH": "customers.json"}, "DATA_PATH must be a path on a mounted file system"),
-        ({"DATA_PATH": "/etc/customers.json"}, "DATA_PATH must be a path on a mounted file system"),
+        ({"DATA_PATH": "customers"}, "DATA_PATH must be a path on a mounted file system"),
+        ({"DATA_PATH": "/etc/customers"}, "DATA_PATH must be a path on a mounted file system"),
     ]
 )
 def refused(request: pytest.FixtureRequest) -> tuple[dict[str, str], str]:

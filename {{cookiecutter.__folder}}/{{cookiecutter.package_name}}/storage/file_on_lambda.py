@@ -30,6 +30,6 @@ def check_path(
     mounts = [folder for folder in path.parents if is_mount(folder)]
     if not path.is_absolute() or str(mounts[0]) in _NOT_KEPT:
         raise ConfigError(
-            "DATA_PATH must be a path on a mounted file system, such as /mnt/efs/customers.json: "
+            "DATA_PATH must be a path on a mounted file system, such as one below /mnt/efs: "
             "Lambda keeps no other file"
         )

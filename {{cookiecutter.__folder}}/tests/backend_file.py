@@ -1,19 +1,22 @@
-"""The storage's part of the fixtures: a JSON file in a temporary folder."""
+"""The storage's part of the fixtures: a file in a temporary folder."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.storage import CustomerStorage
-from {{ cookiecutter.package_name }}.storage.json_file import JsonFileStorage
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the customers are kept."""
-    return tmp_path / "customers.json"
+    (name,) = re.findall("^DATA_PATH=(.+)$", EXAMPLE.read_text(), re.MULTILINE)
+    return tmp_path / str(name)
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def environ(path: Path) -> dict[str, str]:
 @pytest.fixture
 def environ_of_lost_storage(tmp_path: Path) -> dict[str, str]:
     """The configuration for a storage that cannot be reached."""
-    return {"DATA_PATH": str(tmp_path / "missing" / "customers.json")}
+    return {"DATA_PATH": str(tmp_path / "missing" / "customers")}
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
     """Opens the storage; each call as another process would."""
 
     def open_another() -> CustomerStorage:
-        config = Config.from_environ(environ)
-        return JsonFileStorage.from_environment(config.environment, config.retry)
+        storage: CustomerStorage = create_app(environ).extensions["customer_storage"]
+        return storage
 
     return open_another

@@ -1,0 +1,1 @@
+"""What `make` runs for the template itself."""
