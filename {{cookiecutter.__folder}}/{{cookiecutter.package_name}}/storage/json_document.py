@@ -36,7 +36,7 @@ class JsonDocument:
     __slots__ = ("_ids", "_lines", "_starts")
 
     def __init__(self, lines: bytes = b"") -> None:
-        """Take lines as `_line` writes them, each behind a line end, sorted, each ID once."""
+        """Take lines as `_line` writes them, one after the other, sorted, each ID once."""
         self._lines = lines
         self._starts = [0]  # where each block starts: at a line
         self._ids = [""]  # the ID on that line; in the first block none comes before ""
@@ -76,7 +76,7 @@ class JsonDocument:
     def find(self, customer_id: str) -> Customer | None:
         """The customer with this ID."""
         block = self._block(self._position(customer_id))
-        _, head, rest = block.partition(b"\n  %b: " % _encode(customer_id))
+        _, head, rest = block.partition(_head(customer_id))
         return _customer.decode(rest.partition(b"\n")[0][:-1]) if head else None
 
     def find_many(self, customer_ids: Iterable[str]) -> dict[str, Customer]:
@@ -99,19 +99,15 @@ class JsonDocument:
 
     def changed(self, changes: Mapping[str, Customer | None]) -> "JsonDocument":
         """The document with customers added or replaced, or deleted where None is given."""
-        pieces = []
+        old = memoryview(self._lines)
+        pieces: list[bytes | memoryview] = []
         kept = 0
         for position, ids in groupby(sorted(changes), self._position):
             start, end = self._bounds(position)
             block = self._lines[start:end]
-            lines = dict(zip(_decode(block), block.split(b"\n")[1:], strict=True))
-            for key in ids:
-                customer = changes[key]
-                lines[key] = b"" if customer is None else _line(customer)
-            pieces.append(self._lines[kept:start])
-            pieces += [b"\n" + lines[key] for key in sorted(lines) if lines[key]]
+            pieces += [old[kept:start], *_exchanged(block, {key: changes[key] for key in ids})]
             kept = end
-        return JsonDocument(b"".join([*pieces, self._lines[kept:]]))
+        return JsonDocument(b"".join([*pieces, old[kept:]]))
 
     def _position(self, customer_id: str) -> int:
         """Which block an ID belongs to."""
@@ -147,7 +143,7 @@ class JsonDocument:
             block = self._block(position)
             customers = list(_decode(block).values())
             ids = [before, *(customer.customer_id for customer in customers)]
-            if block.split(b"\n") != [b"", *map(_line, customers)] or ids != sorted(set(ids)):
+            if b"".join(map(_line, customers)) != block or ids != sorted(set(ids)):
                 return False
             if MAY_BREAK_A_RULE.search(block):
                 for customer in customers:
@@ -162,8 +158,26 @@ class JsonDocument:
         )
 
 
+def _exchanged(block: bytes, changes: Mapping[str, Customer | None]) -> list[bytes]:
+    """The lines of a block, with those of some customers exchanged, added, or taken away."""
+    changed = {key: _line(customer) if customer else b"" for key, customer in changes.items()}
+    if len(changed) == 1:
+        ((key, line),) = changed.items()
+        before, head, rest = block.partition(_head(key))
+        if head:  # then this is quicker than to decode the block
+            _, line_end, after = rest.partition(b"\n")
+            return [before, line, line_end, after]
+    texts = (b"\n" + text for text in block.split(b"\n")[1:])
+    lines = dict(zip(_decode(block), texts, strict=True)) | changed
+    return [lines[key] for key in sorted(lines)]
+
+
+def _head(customer_id: str) -> bytes:
+    return b"\n  %b: " % _encode(customer_id)
+
+
 def _line(customer: Customer) -> bytes:
-    return b"  %b: %b," % (_encode(customer.customer_id), _encode(customer))
+    return b"%b%b," % (_head(customer.customer_id), _encode(customer))
 
 
 def _decode(lines: bytes) -> dict[str, Customer]:
