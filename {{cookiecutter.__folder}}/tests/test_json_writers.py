@@ -48,6 +48,20 @@ def start_writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
     )
 
 
+def noted_exchanges(monkeypatch: pytest.MonkeyPatch, seconds: float = 0) -> list[str]:
+    """The files that take another one's place from now on, each after some seconds."""
+    noted: list[str] = []
+    replace = os.replace
+
+    def note_and_replace(old: str, new: str) -> None:
+        noted.append(new)
+        threading.Event().wait(seconds)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", note_and_replace)
+    return noted
+
+
 def waiting_for(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     while not condition():
@@ -88,15 +102,7 @@ def test_writes_that_wait_for_the_lock_are_written_together(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = JsonFileStorage(path, RetryPolicy())
-    replacements = 0
-    replace = os.replace
-
-    def count_and_replace(old: str, new: str) -> None:
-        nonlocal replacements
-        replacements += 1
-        replace(old, new)
-
-    monkeypatch.setattr(os, "replace", count_and_replace)
+    exchanges = noted_exchanges(monkeypatch)
     with ThreadPoolExecutor(21) as pool:
         lock = FileLock(f"{path}.lock", thread_local=False)
         with lock:
@@ -106,37 +112,30 @@ def test_writes_that_wait_for_the_lock_are_written_together(
             waiting_for(lambda: len(storage._waiting) == 20)
         for written in (first, *others):
             written.result()
-    assert replacements == 1
+    assert len(exchanges) == 1
     assert sum(len(batch) for batch in storage.stream()) == 21
 
 
 def test_waiting_writers_are_told_of_their_write_at_once(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With each exchange slowed down, few writers wait for another one than their own."""
+    """With each exchange slowed down, no writer waits for more than the one after its own."""
     storage = JsonFileStorage(path, RetryPolicy())
-    exchanges = 0
-    replace = os.replace
-
-    def replace_slowly(old: str, new: str) -> None:
-        nonlocal exchanges
-        exchanges += 1
-        threading.Event().wait(0.002)
-        replace(old, new)
-
-    monkeypatch.setattr(os, "replace", replace_slowly)
+    exchanges = noted_exchanges(monkeypatch, seconds=0.002)
 
     def write(writer: int) -> list[int]:
         waits = []
         for number in range(20):
-            before = exchanges
+            before = len(exchanges)
             storage.set(Customer(f"{writer}-{number}", "x", "y"))
-            waits.append(exchanges - before)
+            waits.append(len(exchanges) - before)
         return waits
 
     with ThreadPoolExecutor(8) as pool:
         waits = list(chain.from_iterable(pool.map(write, range(8))))
+    assert max(waits) <= 5
     assert sum(waits) < 2 * len(waits)
+    assert len(exchanges) < 8 * 20
 
 
 def test_only_writes_whose_time_is_up_fail_while_the_lock_is_held(
