@@ -29,7 +29,7 @@ def test_page_followed_in_one_terminal(
     clusters: Callable[[Bake], dict[str, str]],
     tmp_path: Path,
 ) -> None:
-    reader = Reader.of("grow.md", tmp_path / "reader", workshop)
+    reader = Reader.of("docs/grow.md", tmp_path / "reader", workshop)
     redis = {**clusters(installed("redis")), "REDIS_KEY_PREFIX": f"{tmp_path.name}:"}
     with databases_of(installed("sql"), "postgresql", tmp_path) as databases:
         addresses = {
