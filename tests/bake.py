@@ -115,6 +115,14 @@ class Bake:
             if Path(file).suffix in DATA_READERS
         }
 
+    def hook(self, name: str, folder: Path) -> Path:
+        """A hook of the template as Cookiecutter runs it for these answers, in a folder."""
+        source = (TEMPLATE / "hooks" / f"{name}.py").read_text(encoding="utf-8")
+        script = folder / f"{name}.py"
+        source = source.replace("{{ cookiecutter | tojson }}", json.dumps(self.answers))
+        script.write_text(source.replace("{{ cookiecutter.package_name }}", self.package))
+        return script
+
     def stated_answers(self) -> dict[str, str]:
         """What the project's files say that was answered."""
         project = tomllib.loads(self.read("pyproject.toml"))["project"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import signal
 import sys
@@ -103,6 +104,13 @@ def render(shared: Path, cookies_session: Any) -> Render:
 def bake(request: pytest.FixtureRequest, render: Render) -> Bake:
     """Each combination, rendered. Shared by all tests: not to be changed."""
     return render(request.param, COMBINATIONS[request.param])
+
+
+@pytest.fixture(scope="session")
+def rules(render: Render, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The functions of the hook that refuses answers."""
+    default = render("default", COMBINATIONS["default"])
+    return runpy.run_path(str(default.hook("pre_gen_project", tmp_path_factory.mktemp("hook"))))
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """Whatever is answered becomes a project whose files can be read, or is refused in one line."""
 
 import ast
-import json
 import os
 import re
-import runpy
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,20 +44,6 @@ plain_texts = {
     "author_email": emails,
 }
 texts = {option: good | lines for option, good in plain_texts.items()}
-
-
-@pytest.fixture(scope="module")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The functions of the hook that refuses."""
-    source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    given_answers = dict.fromkeys(OPTIONS, "x@example.com") | {
-        "project_slug": "a",
-        "__folder": "a",
-        "package_name": "a",
-    }
-    script = tmp_path_factory.mktemp("hook") / "hook.py"
-    script.write_text(source.replace("{{ cookiecutter | tojson }}", json.dumps(given_answers)))
-    return runpy.run_path(str(script))
 
 
 @given(text=lines)

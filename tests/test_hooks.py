@@ -1,7 +1,6 @@
 """The hooks: one table of choices, the same result each time, and a next step that works."""
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -18,14 +17,6 @@ from .test_readme_picture import lines_of_tests, shown_by_picture, without_numbe
 POST_GEN = TEMPLATE / "hooks" / "post_gen_project.py"
 HOOKS = sorted((TEMPLATE / "hooks").glob("*.py"))
 PROJECT = next(TEMPLATE.glob("{{*"))
-
-
-def rendered_hook(bake: Bake, folder: Path) -> Path:
-    """The post-gen hook as cookiecutter runs it for these answers."""
-    script = folder / "hook.py"
-    source = POST_GEN.read_text().replace("{{ cookiecutter | tojson }}", json.dumps(bake.answers))
-    script.write_text(source.replace("{{ cookiecutter.package_name }}", bake.package))
-    return script
 
 
 def choices() -> list[tuple[str, str, str, str]]:
@@ -123,7 +114,7 @@ def test_rendering_again_gives_the_same(bake: Bake, render: Render) -> None:
 def test_post_gen_hook_may_run_twice(bake: Bake, tmp_path: Path) -> None:
     copy = bake.copy_to(tmp_path)
     for _ in range(2):
-        done = copy.run(sys.executable, str(rendered_hook(bake, tmp_path)))
+        done = copy.run(sys.executable, str(bake.hook("post_gen_project", tmp_path)))
         assert done.returncode == 0, done.stderr
     assert snapshot(copy) == snapshot(bake)
 
@@ -131,7 +122,7 @@ def test_post_gen_hook_may_run_twice(bake: Bake, tmp_path: Path) -> None:
 def test_post_gen_hook_leaves_what_a_team_added(bake: Bake, tmp_path: Path) -> None:
     copy = bake.copy_to(tmp_path)
     (copy.path / "NOTES.txt").write_text("theirs\n")
-    copy.run(sys.executable, str(rendered_hook(bake, tmp_path)))
+    copy.run(sys.executable, str(bake.hook("post_gen_project", tmp_path)))
     assert copy.read("NOTES.txt") == "theirs\n"
 
 

@@ -2,56 +2,39 @@
 
 import json
 import re
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .bake import TEMPLATE, Bake
-from .conftest import COMBINATIONS, Render
-
-
-@pytest.fixture
-def default(render: Render) -> Bake:
-    """The project of someone who answers nothing. Shared: not to be changed."""
-    return render("default", COMBINATIONS["default"])
-
-
-@pytest.fixture
-def hook(default: Bake, tmp_path: Path) -> dict[str, Any]:
-    """The functions of the hook that refuses."""
-    source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    script = tmp_path / "hook.py"
-    script.write_text(source.replace("{{ cookiecutter | tojson }}", json.dumps(default.answers)))
-    return runpy.run_path(str(script))
+from .bake import Bake
 
 
 @pytest.mark.slow
 def test_no_package_can_be_called_like_what_a_project_installs(
-    hook: dict[str, Any], backend: Bake
+    rules: dict[str, Any], backend: Bake
 ) -> None:
     modules, _ = what_is_installed(backend)
     assert "flask" in modules
-    assert [name for name in modules if hook["problem_with_package"](name) is None] == []
+    assert [name for name in modules if rules["problem_with_package"](name) is None] == []
 
 
 @pytest.mark.slow
 def test_no_project_can_be_called_like_what_it_installs(
-    hook: dict[str, Any], backend: Bake
+    rules: dict[str, Any], backend: Bake
 ) -> None:
     _, distributions = what_is_installed(backend)
     assert "flask" in distributions
-    assert [name for name in distributions if hook["problem_with_slug"](name) is None] == []
+    assert [name for name in distributions if rules["problem_with_slug"](name) is None] == []
 
 
 def test_no_package_can_be_called_like_a_file_or_folder_beside_it(
-    hook: dict[str, Any], bake: Bake
+    rules: dict[str, Any], bake: Bake
 ) -> None:
     parts = [Path(file).parts for file in bake.files()]
     beside = {first.removesuffix(".py") for first, *rest in parts if rest or first.endswith(".py")}
     assert {"run", "tests"} < beside
-    accepted = {name for name in beside if hook["problem_with_package"](name) is None}
+    accepted = {name for name in beside if rules["problem_with_package"](name) is None}
     assert accepted == {bake.package}
 
 

@@ -2,13 +2,11 @@
 
 import ast
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import pytest
 
-from .bake import TEMPLATE
-from .conftest import OPTIONS, Render
+from .bake import TEMPLATE, Bake
 
 MOST_OF_A_FUNCTION = 40
 MOST_OF_A_MODULE = 250
@@ -35,12 +33,5 @@ def test_template_s_own_functions_and_modules_are_short(folder: str) -> None:
     assert too_long((TEMPLATE / folder).rglob("*.py")) == []
 
 
-@pytest.mark.parametrize(
-    ("storage", "use_zappa"), list(product(OPTIONS["storage_backend"], ("no", "yes")))
-)
-def test_functions_and_modules_of_a_project_are_short(
-    render: Render, storage: str, use_zappa: str
-) -> None:
-    answers = {"storage_backend": storage, "use_zappa": use_zappa}
-    bake = render(f"swap-{storage}-{use_zappa}", answers)
+def test_functions_and_modules_of_a_project_are_short(bake: Bake) -> None:
     assert too_long(bake.path / file for file in bake.files() if file.endswith(".py")) == []
