@@ -147,9 +147,9 @@ class Import:
             return self.source.reader()
         if self._must_remember:
             done = self.source.reader()
-            for record in done:
-                if record.customer is not None:
-                    seen.add(record.customer.customer_id)
+            for entry in done:
+                if entry.customer is not None:
+                    seen.add(entry.customer.customer_id)
                 if done.offset >= start.offset:
                     break
         summary = Summary(start.customers, int(start.checksum, 16))
@@ -158,11 +158,11 @@ class Import:
     def _batches(self, records: Iterator[Entry]) -> Iterator[Batch]:
         """The customers with their lines; what is no customer is refused."""
         batch: Batch = {}
-        for record in records:
-            if record.customer is None:
-                self._refuse(record)
+        for entry in records:
+            if entry.customer is None:
+                self._refuse(entry)
                 continue
-            batch[record.customer] = record.line
+            batch[entry.customer] = entry.line
             if len(batch) == self.storage.bulk_size:
                 yield batch
                 batch = {}
@@ -202,9 +202,9 @@ class Import:
             problem = "is there already, with other names"
             self._refuse(Entry(batch[customer], customer.customer_id, None, problem))
 
-    def _refuse(self, record: Entry) -> None:
+    def _refuse(self, entry: Entry) -> None:
         self.counts.refused += 1
-        self.complain(str(record))
+        self.complain(str(entry))
 
     def _who_is_not_in(self, seen: SpooledSet) -> Iterator[str]:
         """The IDs in the storage that are not among the file's."""

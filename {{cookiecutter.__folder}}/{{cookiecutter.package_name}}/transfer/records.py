@@ -101,10 +101,10 @@ class RecordReader:
 
     def __iter__(self) -> Iterator[Entry]:
         """The records, and one without a customer for each thing that is wrong."""
-        for record in self._lines() if self.format is Format.JSONL else self._members():
-            if record.customer is not None:
-                self.summary.add(record.customer)
-            yield record
+        for entry in self._lines() if self.format is Format.JSONL else self._members():
+            if entry.customer is not None:
+                self.summary.add(entry.customer)
+            yield entry
 
     def _lines(self) -> Iterator[Entry]:
         self.file.seek(0)

@@ -69,9 +69,9 @@ def open_source(file: str, file_format: Format) -> Iterator[Source]:
 
 def first_of_each(records: RecordReader, seen: SpooledSet) -> Iterator[Entry]:
     """The records, but for customers whose ID stood in the file before: that is a problem."""
-    for record in records:
-        if record.customer is None or seen.add(record.customer.customer_id):
-            yield record
+    for entry in records:
+        if entry.customer is None or seen.add(entry.customer.customer_id):
+            yield entry
         else:
             problem = "this customer ID stands in the file twice"
-            yield Entry(record.line, record.key, None, problem)
+            yield Entry(entry.line, entry.key, None, problem)

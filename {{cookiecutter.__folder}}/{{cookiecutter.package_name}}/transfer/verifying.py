@@ -54,10 +54,10 @@ class Comparison:
         is_sound = True
         reader = self.source.reader()
         with self.progress("reading the file", self.source.size) as progress:
-            for record in first_of_each(reader, seen):
-                if record.customer is None:
+            for entry in first_of_each(reader, seen):
+                if entry.customer is None:
                     is_sound = False
-                    self.complain(str(record))
+                    self.complain(str(entry))
                 elif reader.summary.customers % self.storage.bulk_size == 0:
                     progress.show(reader.offset, reader.summary.customers)
         self.in_file = reader.summary
@@ -73,7 +73,7 @@ class Comparison:
     def _tell_differences(self, seen: SpooledSet) -> None:
         with self.progress("comparing", self.source.size) as progress:
             reader = self.source.reader()
-            customers = (record for record in reader if record.customer is not None)
+            customers = (entry for entry in reader if entry.customer is not None)
             for batch in in_batches(customers, self.storage.bulk_size):
                 self._compare(batch)
                 progress.show(reader.offset, reader.summary.customers)
@@ -91,11 +91,11 @@ class Comparison:
             self.complain(difference)
 
     def _compare(self, batch: list[Entry]) -> None:
-        ids = [record.key for record in batch if record.key is not None]
+        ids = [entry.key for entry in batch if entry.key is not None]
         there = {customer.customer_id: customer for customer in self.storage.get_many(ids)}
-        for record in batch:
-            found = there.get(record.key or "")
+        for entry in batch:
+            found = there.get(entry.key or "")
             if found is None:
-                self._tell(str(record._replace(problem="is not in the storage")))
-            elif found != record.customer:
-                self._tell(str(record._replace(problem="has other names in the storage")))
+                self._tell(str(entry._replace(problem="is not in the storage")))
+            elif found != entry.customer:
+                self._tell(str(entry._replace(problem="has other names in the storage")))
