@@ -75,7 +75,7 @@ def test_update_keeps_exactly_what_the_team_changed(
     tests = ["tests/test_greetings.py", "tests/test_config.py", "tests/test_http_contract.py"]
     one_database = ["-k", "not postgresql and not mariadb"]
     done = run_in(released.path, python, "-m", "pytest", "-q", *one_database, *tests)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_second_update_changes_nothing(released: Project) -> None:

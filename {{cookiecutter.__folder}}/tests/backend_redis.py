@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,17 +94,6 @@ def frozen_replicas(cluster: Cluster) -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def open_storage(environ: dict[str, str]) -> Callable[[], CustomerStorage]:
-    """Opens the storage; each call as another process would."""
-
-    def open_another() -> CustomerStorage:
-        config = Config.from_environ(environ)
-        return RedisSentinelStorage.from_environment(config.environment, config.retry)
-
-    return open_another
-
-
-@pytest.fixture
 def open_with(cluster: Cluster) -> Iterator[Callable[..., RedisSentinelStorage]]:
     """Opens the storage with further variables; each call as another process would."""
     with ExitStack() as stack:
@@ -115,6 +105,14 @@ def open_with(cluster: Cluster) -> Iterator[Callable[..., RedisSentinelStorage]]
             return storage
 
         yield open_another
+
+
+@pytest.fixture
+def open_storage(
+    environ: dict[str, str], open_with: Callable[..., RedisSentinelStorage]
+) -> Callable[[], CustomerStorage]:
+    """Opens the storage; each call as another process would."""
+    return partial(open_with, **environ)
 
 
 @pytest.fixture(params=["unencrypted", "by TLS"])
