@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +40,20 @@ class Server:
 
     def wait_for(self, text: str) -> None:
         """Wait until the server printed a text."""
+        self._wait_until_printed(lambda printed: text in printed)
+
+    def wait_for_workers(self) -> None:
+        """Wait until all workers of a production server serve.
+
+        One that does not yet would not hear the signal to stop, and only be killed in the end.
+        """
+        self._wait_until_printed(
+            lambda printed: printed.count("Spawning worker-") == printed.count("Started worker-")
+        )
+
+    def _wait_until_printed(self, is_right: Callable[[str], bool]) -> None:
         give_up_at = time.monotonic() + START_SECONDS
-        while text not in self.log.read_text():
+        while not is_right(self.log.read_text()):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < give_up_at, self.log.read_text()
             time.sleep(0.02)
@@ -77,15 +89,25 @@ class Server:
         for worker in self.workers():
             Path(f"/proc/{worker}/clear_refs").write_text("5")
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> int:
-        """End the server as Ctrl-C does, with all that it started; its exit status."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, how)
+    def stop(self, how: signal.Signals | None = None) -> int:
+        """End the server, with all that it started; its exit status.
+
+        Args:
+            how: A signal for all of them at once, as a terminal sends it at Ctrl-C. If not given,
+                only what was started is told, and whatever it leaves behind is killed: a worker of
+                granian's that hears of the end twice at once may wait to be killed.
+        """
         try:
+            if self.process.poll() is None:
+                if how:
+                    os.killpg(self.process.pid, how)
+                else:
+                    self.process.terminate()
             return self.process.wait(timeout=20)
         finally:
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGKILL)
+            if not how or self.process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
 
 
@@ -120,6 +142,7 @@ def serve(
     try:
         with server.client() as client:
             wait_until_alive(client, server, patience)
+        server.wait_for_workers()
         yield server
     finally:
         server.stop()
