@@ -1,6 +1,5 @@
 """CONTRIBUTING.md, followed literally by somebody who makes a first change."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,9 @@ from .updating import Workshop
 
 pytestmark = pytest.mark.slow
 
+# In the place of `make test-fast`, which this run has done already: what judges the change.
+JUDGES = "pytest -q -n 2 tests/test_sizes.py tests/test_static.py tests/test_template.py"
+
 
 class Newcomer(Developer):
     """Someone who follows the page in a fresh clone.
@@ -21,12 +23,14 @@ class Newcomer(Developer):
     """
 
     def __init__(self, reader: Reader, checkout: Path) -> None:
-        super().__init__(checkout, "CONTRIBUTING.md")
+        super().__init__(checkout, "CONTRIBUTING.md", make={"test-fast": [JUDGES]})
         self._reader = reader
         self.tried: list[tuple[bool, str]] = []
 
     def run(self, command: str) -> None:
-        if "pytest" in command:
+        if command.startswith("make "):
+            super().run(command)
+        elif "pytest" in command:
             done = self._reader.run(self.folder, command)
             self.tried.append((done.returncode == 0, done.stdout + done.stderr))
         else:
@@ -44,7 +48,6 @@ def newcomer(workshop: Workshop, tmp_path: Path) -> Newcomer:
     (checkout / ".venv").mkdir()
     for part in Path(sys.prefix).iterdir():
         (checkout / ".venv" / part.name).symlink_to(part)
-    os.utime(checkout / "requirements.txt", (0, 0))
     assert fast == "make test-fast\n"  # of what is not changed, as in the run of this test
     return Newcomer(reader, checkout)
 
