@@ -63,6 +63,7 @@ def serve(redis: Bake, cluster: Cluster) -> Iterator[Server]:
         server.stop(signal.SIGKILL)  # its own way may take some seconds
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("lose_master", "seconds"),
     [

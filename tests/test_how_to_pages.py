@@ -15,21 +15,12 @@ from .updating import Project, Workshop
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # The template's quick tests that judge what was added.
-JUDGES = (
-    "container",
-    "docs_pages",
-    "hooks",
-    "release",
-    "reserved_names",
-    "static",
-    "swap_surface",
-    "template",
-)
+JUDGES = ("docs_pages", "hooks", "release", "static", "swap_surface", "template")
 # Those of its other tests that are about an address which is refused.
 ANSWER_JUDGES = ("hostile_answers",)
 OF_THE_ANSWER = "-k address"
 # Those that are about the new storage, and need no other one's environment but that of JSON.
-BACKEND_JUDGES = ("moves", "own_tests", "recipes", "serving")
+BACKEND_JUDGES = ("moves", "own_tests", "recipes", "reserved_names", "serving")
 OF_THE_BACKEND = "-k 'sqlite3 and not redis and not sqlite-sqlite3 and not sqlite3-sqlite]'"
 
 
