@@ -22,6 +22,8 @@ OF_THE_ANSWER = "-k address"
 # Those that are about the new storage, and need no other one's environment but that of JSON.
 BACKEND_JUDGES = ("moves", "own_tests", "recipes", "reserved_names", "serving")
 OF_THE_BACKEND = "-k 'sqlite3 and not redis and not sqlite-sqlite3 and not sqlite3-sqlite]'"
+# The parts of `CHANGELOG.md` in which something is written.
+HEADS = ("### By hand\n\nNothing.\n\n", "### Added\n\n")
 
 
 def pytest_of(names: Iterable[str], *options: str) -> str:
@@ -44,12 +46,13 @@ class Maintainer(Developer):
         git(folder, "clone", "--quiet", str(workshop.template), "template")
         tools = str(Path(tool("python")).parent)
         super().__init__(folder / "template", f"docs/{page}", workshop.environ, make, tools)
-        # A release leaves no heading, and the page says to write one.
+        # A release leaves no headings, and the page says to write those that are not there.
         changelog = self.folder / "CHANGELOG.md"
         text = changelog.read_text(encoding="utf-8")
-        if "### Added" not in text.partition("## Unreleased")[2].partition("\n## ")[0]:
-            head = "## Unreleased\n\n### Added\n\n"
-            changelog.write_text(text.replace("## Unreleased\n\n", head), encoding="utf-8")
+        unreleased = text.partition("## Unreleased\n")[2].partition("\n## ")[0]
+        heads = [head for head in HEADS if head.partition("\n")[0] not in unreleased]
+        head = "".join(["## Unreleased\n\n", *heads])
+        changelog.write_text(text.replace("## Unreleased\n\n", head), encoding="utf-8")
 
     def commit(self) -> None:
         """Commit everything."""
