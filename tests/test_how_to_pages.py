@@ -1,5 +1,6 @@
 """docs/add-an-option.md and docs/add-a-backend.md, followed literally by a maintainer."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -15,12 +16,18 @@ from .updating import Project, Workshop
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 # The template's quick tests that judge what was added.
-JUDGES = ("docs_pages", "hooks", "release", "static", "swap_surface", "template")
-# Those of its other tests that are about an address which is refused.
-ANSWER_JUDGES = ("hostile_answers",)
-OF_THE_ANSWER = "-k address"
+JUDGES = (
+    "container",
+    "docs_pages",
+    "hooks",
+    "release",
+    "reserved_names",
+    "static",
+    "swap_surface",
+    "template",
+)
 # Those that are about the new storage, and need no other one's environment but that of JSON.
-BACKEND_JUDGES = ("moves", "own_tests", "recipes", "reserved_names", "serving")
+BACKEND_JUDGES = ("moves", "own_tests", "recipes", "serving")
 OF_THE_BACKEND = "-k 'sqlite3 and not redis and not sqlite-sqlite3 and not sqlite3-sqlite]'"
 # The parts of `CHANGELOG.md` in which something is written.
 HEADS = ("### By hand\n\nNothing.\n\n", "### Added\n\n")
@@ -130,7 +137,7 @@ def test_option_is_added_as_the_page_says(
     assert_others_are_as_before: Callable[[Maintainer, Project], None],
     tmp_path: Path,
 ) -> None:
-    refused = pytest_of(ANSWER_JUDGES, OF_THE_ANSWER)
+    refused = pytest_of(["hostile_answers"], "-k address")
     maintainer = Maintainer("add-an-option.md", tmp_path, workshop, refused)
     project = maintainer.project(tmp_path)
     for section in ("Add a choice", "Add a text", "Test it", "Projects that are there"):
@@ -144,6 +151,9 @@ def test_option_is_added_as_the_page_says(
     changed = {file for file in default.files() if bake.read(file) != default.read(file)}
     assert changed == {"README.md", "SECURITY.md"}
     assert_becomes(project, bake, **NEW)
+
+    assert re.search(r"^=* ?[0-9]{3,} passed", bake.make("test"), re.MULTILINE)
+    assert "Success: no issues found" in bake.make("lint")
 
 
 def test_backend_is_added_as_the_page_says(

@@ -21,8 +21,6 @@ PASSED = re.compile(r"=* ?[0-9]{2,} passed(, [0-9] skipped)? in .*")
 
 # What is of its own in a project for Lambda. Its other files are those of the project without.
 ON_LAMBDA = ("tests/on_lambda", "tests/test_config.py")
-# What has to do with a project's names; the rest is the code of the default project.
-NAMING = ("commands", "config", "docs", "http_contract", "logs", "openapi")
 LAMBDA_CHANGES = {
     ".gitignore",
     ".gitlab-ci.yml",
@@ -37,17 +35,9 @@ LAMBDA_CHANGES = {
 
 # The default project's own tests run where a user follows the next steps that are printed.
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "name", [name for name in BACKENDS if name not in ("default", "changed", *LAMBDA)]
-)
+@pytest.mark.parametrize("name", [name for name in BACKENDS[1:] if name not in LAMBDA])
 def test_own_tests_pass(installed: Callable[[str], Bake], name: str) -> None:
     assert PASSED.fullmatch(installed(name).make("test").splitlines()[-1])
-
-
-def test_own_tests_pass_with_other_names(installed: Callable[[str], Bake]) -> None:
-    tests = [f"tests/test_{name}.py" for name in NAMING]
-    done = installed("changed").run(tool("uv"), "run", "--no-sync", "pytest", *tests)
-    assert PASSED.fullmatch(done.stdout.splitlines()[-1]), done.stdout
 
 
 @pytest.mark.parametrize("name", LAMBDA)
