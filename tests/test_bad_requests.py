@@ -52,7 +52,6 @@ def server(
         "GRANIAN_HTTP1_HEADER_READ_TIMEOUT": str(HEADER_SECONDS * 1000),
     }
     with installed("default").serve("serve", **environ) as server:
-        server.wait_for("Started worker")
         yield server
 
 
