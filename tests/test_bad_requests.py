@@ -36,6 +36,9 @@ THREADS = 4
 # As the other clients are answered in a few milliseconds, and the machine may be busy.
 AT_ONCE = 2.0
 HEADER_SECONDS = 3
+WITHOUT_KEY = {"Content-Length": "9"}
+WITH_KEY = {**WITHOUT_KEY, "Authorization": f"Bearer {KEY}"}
+AS_JSON = {**WITH_KEY, "Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,11 @@ def server(
         yield server
 
 
+def http_connection(server: Server) -> closing[HTTPConnection]:
+    address = httpx.URL(server.url)
+    return closing(HTTPConnection(address.host, address.port, timeout=20))
+
+
 @pytest.mark.parametrize(("sent", "status"), BAD.values(), ids=BAD)
 def test_bad_request_is_refused(server: Server, sent: Request, status: int) -> None:
     assert answer_to(server, sent).startswith(b"HTTP/1.1 %d " % status)
@@ -71,6 +79,48 @@ def test_garbage_behind_a_request_does_not_change_its_answer(server: Server) -> 
     assert answers.startswith(b"HTTP/1.1 200 ")
     assert answers.count(b"HTTP/1.1 ") <= 2
     assert b"HTTP/1.1 5" not in answers
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        pytest.param("POST /set", WITHOUT_KEY, 401, id="401"),
+        pytest.param("POST /set", WITH_KEY, 415, id="415"),
+        pytest.param("POST /set", {**AS_JSON, "Content-Length": "65537"}, 413, id="413"),
+        pytest.param("POST /nowhere", AS_JSON, 404, id="404"),
+        pytest.param("POST /", AS_JSON, 405, id="405"),
+        pytest.param("GET /", AS_JSON, 200, id="200"),
+    ],
+)
+def test_client_whose_body_is_not_read_is_told_that_the_connection_ends(
+    server: Server, line: str, headers: dict[str, str], status: int
+) -> None:
+    with http_connection(server) as connection:
+        method, path = line.split()
+        connection.request(method, path, headers=headers)  # and what was announced never comes
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Connection")) == (status, "close")
+
+
+def test_client_whose_chunks_are_not_all_read_is_told_that_the_connection_ends(
+    server: Server,
+) -> None:
+    with http_connection(server) as connection:
+        headers = {**AS_JSON, "Transfer-Encoding": "chunked"}
+        del headers["Content-Length"]
+        connection.request("POST", "/set", [b" " * 65537], headers, encode_chunked=True)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Connection")) == (413, "close")
+
+
+def test_connection_goes_on_behind_a_bad_body_that_was_read(server: Server) -> None:
+    with http_connection(server) as connection:
+        for _ in range(2):
+            connection.request("POST", "/set", b"forged {}", AS_JSON)
+            answer = connection.getresponse()
+            answer.read()
+            assert (answer.status, answer.getheader("Connection")) == (400, None)
+            assert connection.sock  # http.client leaves one open unless it is told to end it
 
 
 def test_forged_header_does_not_come_back(server: Server) -> None:
@@ -121,8 +171,7 @@ def test_huge_requests_need_little_memory(server: Server) -> None:
 
 
 def test_thousands_of_wrong_keys_do_not_keep_out_the_right_one(server: Server) -> None:
-    address = httpx.URL(server.url)
-    with closing(HTTPConnection(address.host, address.port, timeout=20)) as connection:
+    with http_connection(server) as connection:
 
         def ask(key: str) -> int:
             connection.request("GET", "/", headers={"Authorization": f"Bearer {key}"})

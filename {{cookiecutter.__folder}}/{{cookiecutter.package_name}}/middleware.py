@@ -64,6 +64,8 @@ class RequestMiddleware:
             is_small = int(own.get("content-length", MOST_AT_ONCE + 1)) <= MOST_AT_ONCE
             safe = [header for header in SAFE_HEADERS if header[0].lower() not in own]
             with_ours = [*headers, *safe, ("X-Request-ID", this_request)]
+            if _leaves_body(environ, status_code):
+                with_ours.append(("Connection", "close"))
             return start_response(status, with_ours, exc_info)
 
         def finish() -> None:
@@ -87,6 +89,22 @@ def _route(environ: "WSGIEnvironment") -> str:
     """The route, not the path: a path holds customer IDs."""
     request = environ.get("werkzeug.request")
     return request.url_rule.rule if request and request.url_rule else "-"
+
+
+def _leaves_body(environ: "WSGIEnvironment", status: int) -> bool:
+    """Whether granian closes the connection behind this answer, as a body came that nobody read.
+
+    A client that is not told (RFC 9112, section 9.6) may send its next request into the void. Nobody
+    reads the rest for it: who has no key could hold a thread by sending it slowly. Other servers see
+    to it themselves, and refuse this header (PEP 3333).
+    """
+    if environ.get("SERVER_SOFTWARE") != "Granian":
+        return False
+    if environ.get("CONTENT_LENGTH", "0") == "0" and "HTTP_TRANSFER_ENCODING" not in environ:
+        return False
+    request = environ.get("werkzeug.request")
+    was_read = request is not None and "stream" in vars(request)  # a cached property
+    return status == 413 or not was_read
 
 
 def _log(method: str, route: str, status: int, seconds: float) -> None:
