@@ -94,9 +94,9 @@ def _route(environ: "WSGIEnvironment") -> str:
 def _leaves_body(environ: "WSGIEnvironment", status: int) -> bool:
     """Whether granian closes the connection behind this answer, as a body came that nobody read.
 
-    A client that is not told (RFC 9112, section 9.6) may send its next request into the void. Nobody
-    reads the rest for it: who has no key could hold a thread by sending it slowly. Other servers see
-    to it themselves, and refuse this header (PEP 3333).
+    A client that is not told (RFC 9112, section 9.6) may send its next request into the void. The
+    rest is not read for it: who has no key could hold a thread by sending it slowly. Other servers
+    see to it by themselves, and refuse this header (PEP 3333).
     """
     if environ.get("SERVER_SOFTWARE") != "Granian":
         return False
