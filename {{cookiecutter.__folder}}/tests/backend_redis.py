@@ -63,6 +63,12 @@ def environ_of_failing_storage(environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
+def impatient() -> dict[str, str]:
+    """Variables with which requests are given up before what `fail` ends is back."""
+    return {"RETRY_DEADLINE_SECONDS": "0.5"}  # a replica takes over in a second
+
+
+@pytest.fixture
 def fail(cluster: Cluster) -> Iterator[Callable[[], Callable[[], None]]]:
     """Kills the master, so that a replica takes over; what that gives has nothing to do."""
     killed: list[Node] = []

@@ -165,6 +165,12 @@ def environ_of_failing_storage(
 
 
 @pytest.fixture
+def impatient() -> dict[str, str]:
+    """Variables with which requests are given up before what `fail` ends is back."""
+    return {"RETRY_DEADLINE_SECONDS": "2"}  # a busy machine may need a second for a batch
+
+
+@pytest.fixture
 def fail(server: DatabaseServer) -> Iterator[Callable[[], Callable[[], None]]]:
     """Ends the server; what that gives starts it again, beside what the test does."""
     with ThreadPoolExecutor(1) as pool:
