@@ -10,8 +10,10 @@ STORAGES ?=
 SITE ?= docs/_build
 # Of `make fuzz`: how many inputs at least.
 INPUTS ?= 1000000
-# Most tests wait for servers some of the time. Those of failovers measure it, with nothing else beside.
+# Most tests wait for servers some of the time. Those of failovers wait most of it, and measure it with
+# nothing else beside.
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
+WAITING ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 
 # Everything that is installed goes into the checkout: .venv/ and .cache/.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -38,7 +40,7 @@ demo: setup ## render the default project and serve it with sample customers
 
 test: setup ## render the template in every way, and judge what was rendered
 	@.venv/bin/pytest -n $(PROCESSES) --dist worksteal --durations=10 --ignore tests/test_failover.py --ignore tests/faults
-	@.venv/bin/pytest -n $(PROCESSES) --dist worksteal tests/test_failover.py tests/faults
+	@.venv/bin/pytest -n $(WAITING) --dist worksteal tests/test_failover.py tests/faults
 
 test-fast: setup ## the part of the tests that takes seconds
 	@.venv/bin/pytest -n auto -m 'not slow'

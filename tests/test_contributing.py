@@ -12,7 +12,7 @@ from .updating import Workshop
 pytestmark = pytest.mark.slow
 
 # In the place of `make test-fast`, which this run has done already: what judges the change.
-JUDGES = "pytest -q -n 2 tests/test_sizes.py tests/test_static.py tests/test_template.py"
+JUDGES = "pytest -q tests/test_sizes.py tests/test_static.py tests/test_template.py"
 
 
 class Newcomer(Developer):

@@ -1,6 +1,5 @@
 """docs/add-an-option.md and docs/add-a-backend.md, followed literally by a maintainer."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -35,7 +34,7 @@ HEADS = ("### By hand\n\nNothing.\n\n", "### Added\n\n")
 
 def pytest_of(names: Iterable[str], *options: str) -> str:
     """The command that runs some of the template's tests."""
-    return " ".join(["pytest -q -n 2", *options, *(f"tests/test_{name}.py" for name in names)])
+    return " ".join(["pytest -q", *options, *(f"tests/test_{name}.py" for name in names)])
 
 
 class Maintainer(Developer):
@@ -151,9 +150,6 @@ def test_option_is_added_as_the_page_says(
     changed = {file for file in default.files() if bake.read(file) != default.read(file)}
     assert changed == {"README.md", "SECURITY.md"}
     assert_becomes(project, bake, **NEW)
-
-    assert re.search(r"^=* ?[0-9]{3,} passed", bake.make("test"), re.MULTILINE)
-    assert "Success: no issues found" in bake.make("lint")
 
 
 def test_backend_is_added_as_the_page_says(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .bake import Bake, tool
-from .conftest import BACKENDS, COMBINATIONS, LAMBDA, OPTIONS, Render
+from .conftest import COMBINATIONS, LAMBDA, OPTIONS, Render
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +35,15 @@ LAMBDA_CHANGES = {
 
 # The default project's own tests run where a user follows the next steps that are printed.
 @pytest.mark.long
-@pytest.mark.parametrize("name", [name for name in BACKENDS[1:] if name not in LAMBDA])
+@pytest.mark.parametrize("name", OPTIONS["storage_backend"][1:])
 def test_own_tests_pass(installed: Callable[[str], Bake], name: str) -> None:
     assert PASSED.fullmatch(installed(name).make("test").splitlines()[-1])
+
+
+@pytest.mark.long
+def test_own_tests_pass_with_other_names(installed: Callable[[str], Bake]) -> None:
+    done = installed("changed").run(tool("uv"), "run", "--no-sync", "pytest")
+    assert PASSED.fullmatch(done.stdout.splitlines()[-1]), done.stdout
 
 
 @pytest.mark.parametrize("name", LAMBDA)

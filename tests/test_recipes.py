@@ -28,7 +28,7 @@ class ProjectDeveloper(Developer):
         make = {
             "format": ["ruff format --check"],
             "lint": ["ruff check", "mypy"],
-            "test": [f"pytest -q -n 2 $(ls {tests} 2> /dev/null) {others}"],  # those that are there
+            "test": [f"pytest -q $(ls {tests} 2> /dev/null) {others}"],  # those that are there
         }
         super().__init__(project.path, "docs/extend.md", environ, make)
         self.project = project

@@ -45,15 +45,22 @@ def storage(combination: str) -> str:
     return str(ANSWERS[combination].get("storage_backend", "json"))
 
 
-def test_switch_keeps_exactly_what_the_team_changed(
+def test_switch_and_the_way_back_keep_exactly_what_the_team_changed(
     project: Project, rendered: Project, switch: tuple[str, str]
 ) -> None:
     project.changed_by_team()
     rendered.changed_by_team()
-    project.update(storage_backend=storage(switch[1]))
+    files = project.files()
+    before, after = map(storage, switch)
+    project.update(storage_backend=after)
     assert project.unmerged() == []
     assert project.files() == rendered.files()
-    assert_no_trace(project, *map(storage, switch))
+    assert_no_trace(project, before, after)
+
+    project.commit("To the new storage")
+    project.update(storage_backend=before)
+    assert project.unmerged() == []
+    assert project.files() == files
 
 
 def assert_no_trace(project: Project, before: str, after: str) -> None:
@@ -72,17 +79,6 @@ def assert_no_trace(project: Project, before: str, after: str) -> None:
     text = "\n".join([*names, (project.path / ".cruft.json").read_text()])
     assert [word for word in words if re.search(word, text, re.IGNORECASE)] == []
     assert before not in project.answers.values()
-
-
-def test_switch_and_back_gives_the_same_files(project: Project, switch: tuple[str, str]) -> None:
-    before, after = map(storage, switch)
-    project.changed_by_team()
-    files = project.files()
-    project.update(storage_backend=after)
-    project.commit("To the new storage")
-    project.update(storage_backend=before)
-    assert project.unmerged() == []
-    assert project.files() == files
 
 
 def test_first_release_is_switched_and_updated_at_once(

@@ -41,5 +41,8 @@ def test_what_a_setting_cannot_keep_is_seen_to_fail(
 ) -> None:
     bake = installed(PROJECTS[WEAK[name].backend])
     with WEAK[name].prepare(bake) as storage:
-        done = run(bake, storage, storage.faults, seed=SEED, count=1, writes=1_000)
-    assert sum(figures.lost + figures.wrong for figures in done.figures) > 0
+        for seed in range(SEED, SEED + 5):  # what may be lost is not lost each time
+            done = run(bake, storage, storage.faults, seed=seed, count=1, writes=1_000)
+            if any(figures.lost + figures.wrong for figures in done.figures):
+                return
+    pytest.fail("nothing was lost or wrong")
