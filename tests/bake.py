@@ -72,6 +72,11 @@ def run_in(
     )
 
 
+def as_passed(answers: Mapping[str, str]) -> dict[str, str]:
+    """Answers as a program passes them: they are rendered as templates, as no typing is."""
+    return {name: text.replace("{{", "{{ '{{' }}") for name, text in answers.items()}
+
+
 def make_targets(folder: Path) -> set[str]:
     """The targets of a folder's Makefile."""
     makefile = (folder / "Makefile").read_text(encoding="utf-8")

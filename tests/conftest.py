@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from .bake import TEMPLATE, Bake
+from .bake import TEMPLATE, Bake, as_passed
 from .browser import launch
 from .databases import upgrade
 from .updating import Workshop
@@ -87,9 +87,7 @@ def render(shared: Path, cookies_session: Any) -> Render:
         folder = shared / name
         with FileLock(shared / f"{name}.lock"):
             if not folder.exists():
-                # What is passed by a program is rendered as a template; a person's typing is not.
-                raw = {key: value.replace("{{", "{{ '{{' }}") for key, value in answers.items()}
-                result = cookies_session.bake(extra_context=raw)
+                result = cookies_session.bake(extra_context=as_passed(answers))
                 assert result.exception is None
                 (shared / f"{name}.json").write_text(json.dumps(result.context))
                 folder.mkdir()

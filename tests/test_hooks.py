@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .bake import TEMPLATE, Bake, clean_environ
+from .bake import TEMPLATE, Bake, as_passed, clean_environ
 from .conftest import COMBINATIONS, OPTIONS, Render
 from .servers import serve
 from .test_readme_picture import lines_of_tests, shown_by_picture, without_numbers
@@ -129,15 +129,16 @@ def test_post_gen_hook_leaves_what_a_team_added(bake: Bake, tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.long
 def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[str], Bake]) -> None:
-    installed("default")  # fills the cache of packages
-    cookiecutter = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]
+    installed("changed")  # fills the cache of packages
+    answers = [f"{name}={text}" for name, text in as_passed(COMBINATIONS["changed"]).items()]
+    cookiecutter = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input", *answers]
     environ = clean_environ({"HOME": str(tmp_path / "home")})
     (tmp_path / "home").mkdir()
     printed = subprocess.run(
         cookiecutter, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
     ).stdout
     commands = re.findall("^    (.+)$", printed, re.MULTILINE)
-    assert commands == ["cd customer-api", "make test", "make run"]
+    assert commands == ["cd book-shop", "make test", "make run"]
     (curl,) = re.findall("curl http://127.0.0.1:5000/", printed)
     script = " && ".join(commands)
     # The server starts when the project's own tests have passed.
@@ -145,7 +146,8 @@ def test_next_steps_are_printed_and_work(tmp_path: Path, installed: Callable[[st
         printed = server.log.read_text()
         assert re.search(r"^=* ?[0-9]{3,} passed", printed, re.MULTILINE)
         shown_in_readme = lines_of_tests(shown_by_picture()["make test"])
-        assert shown_in_readme <= {*without_numbers(printed.splitlines())}
+        with_its_name = printed.replace("book-shop", "customer-api")
+        assert shown_in_readme <= {*without_numbers(with_its_name.splitlines())}
         shown = subprocess.run(
             curl.replace("http://127.0.0.1:5000", server.url).split(),
             capture_output=True,

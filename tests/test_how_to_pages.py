@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cookiecutter.main import cookiecutter  # type: ignore[import-untyped]
 
-from .bake import Bake, tool
+from .bake import Bake, as_passed, tool
 from .conftest import COMBINATIONS, Render
 from .developer import Developer
 from .git import git
@@ -71,10 +71,7 @@ class Maintainer(Developer):
         path = cookiecutter(
             str(self.folder),
             no_input=True,
-            # What is passed by a program is rendered as a template.
-            extra_context={
-                name: text.replace("{{", "{{ '{{' }}") for name, text in answers.items()
-            },
+            extra_context=as_passed(answers),
             output_dir=str(folder),
             config_file=self.workshop.environ["COOKIECUTTER_CONFIG"],
         )

@@ -1,6 +1,6 @@
 """docs/extend.md of each project, followed literally by a developer who copies from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from .developer import Developer
 pytestmark = pytest.mark.slow
 
 TESTS = ("orders", "http_contract", "openapi", "commands", "migrations")
+# Those of the second database, as the others do not depend on which it is.
+DATABASE_TESTS = ("orders", "migrations")
 
 
 class ProjectDeveloper(Developer):
@@ -22,9 +24,22 @@ class ProjectDeveloper(Developer):
         revisions: What the revisions that Alembic writes should hold, by the page.
     """
 
-    def __init__(self, project: Bake, environ: dict[str, str], others: str = "") -> None:
-        """Take a copy, the variables for its storage, and what leaves out the other databases."""
-        tests = " ".join(f"tests/test_{name}.py" for name in TESTS)
+    def __init__(
+        self,
+        project: Bake,
+        environ: dict[str, str],
+        names: Sequence[str] = TESTS,
+        others: str = "",
+    ) -> None:
+        """Take a copy of the project.
+
+        Args:
+            project: The copy.
+            environ: The variables for its storage.
+            names: Which of its tests stand for all.
+            others: What leaves out the other databases.
+        """
+        tests = " ".join(f"tests/test_{name}.py" for name in names)
         make = {
             "format": ["ruff format --check"],
             "lint": ["ruff check", "mypy"],
@@ -63,7 +78,8 @@ def developer(
         others = " and ".join(f"not {name}" for name in ("sqlite", "postgresql") if name != kind)
         with databases_of(shared, kind, tmp_path) as databases:
             environ = {"DATABASE_URL": databases.create("extended")}
-            yield ProjectDeveloper(project, environ, f"-k '{others} and not mariadb'")
+            names = TESTS if kind == "sqlite" else DATABASE_TESTS
+            yield ProjectDeveloper(project, environ, names, f"-k '{others} and not mariadb'")
 
 
 @pytest.mark.long

@@ -81,6 +81,7 @@ def assert_no_trace(project: Project, before: str, after: str) -> None:
     assert before not in project.answers.values()
 
 
+@pytest.mark.parametrize("switch", [*pairwise((*BACKENDS, "json"))], indirect=True, ids="-to-".join)
 def test_first_release_is_switched_and_updated_at_once(
     workshop: Workshop, rendered: Project, switch: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ def test_answered_write_is_on_a_replica(cluster: Cluster, storage: CustomerStora
 
 @pytest.mark.usefixtures("frozen_replicas")
 def test_write_that_no_replica_holds_is_not_acknowledged(open_with: Open) -> None:
-    storage = open_with(RETRY_DEADLINE_SECONDS="0.3")
+    storage = open_with(RETRY_DEADLINE_SECONDS="1")
     with pytest.raises(StorageUnavailableError) as failed:
         storage.set(ADA)
     assert str(failed.value) == (
@@ -44,7 +44,7 @@ def test_write_that_no_replica_holds_is_not_acknowledged(open_with: Open) -> Non
 
 @pytest.mark.usefixtures("frozen_replicas")
 def test_write_is_acknowledged_at_once_if_no_replica_must_hold_it(open_with: Open) -> None:
-    storage = open_with(RETRY_DEADLINE_SECONDS="0.3", REDIS_WAIT_REPLICAS="0")
+    storage = open_with(RETRY_DEADLINE_SECONDS="1", REDIS_WAIT_REPLICAS="0")
     storage.set(ADA)
     assert storage.get("1") == ADA
 
@@ -180,7 +180,7 @@ def test_threads_that_look_for_the_master_keep_all_sentinels(
         started = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             found = set(pool.map(sentinels.discover_master, ["mymaster"] * 50))
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 2  # all of them waiting for it would take three
     finally:
         cluster.thaw(cluster.sentinels[0])
     assert len(found) == 1

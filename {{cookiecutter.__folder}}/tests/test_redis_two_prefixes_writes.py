@@ -127,7 +127,7 @@ def test_write_is_answered_when_a_replica_holds_it(
 
 @pytest.mark.usefixtures("frozen_replicas")
 def test_write_that_no_replica_holds_is_not_acknowledged(open_with: Open) -> None:
-    storage = open_with(**SECOND, RETRY_DEADLINE_SECONDS="0.3")
+    storage = open_with(**SECOND, RETRY_DEADLINE_SECONDS="1")
     with pytest.raises(StorageUnavailableError, match="may or may not have been kept"):
         storage.set(ADA)
     with pytest.raises(StorageUnavailableError, match="may or may not have been kept"):
@@ -136,7 +136,7 @@ def test_write_that_no_replica_holds_is_not_acknowledged(open_with: Open) -> Non
 
 @pytest.mark.usefixtures("frozen_replicas")
 def test_what_writes_nothing_waits_for_no_replica(open_with: Open) -> None:
-    storage = open_with(**SECOND, RETRY_DEADLINE_SECONDS="0.3")
+    storage = open_with(**SECOND, RETRY_DEADLINE_SECONDS="1")
     assert not storage.delete("1")
     assert storage.move(["1"]) == 0
 
@@ -144,7 +144,7 @@ def test_what_writes_nothing_waits_for_no_replica(open_with: Open) -> None:
 def test_customers_whom_others_change_all_the_time_are_given_up(
     open_with: Open, master: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage = open_with(**SECOND, RETRY_DEADLINE_SECONDS="0.2")
+    storage = open_with(**SECOND, RETRY_DEADLINE_SECONDS="1")
     places = storage._places
 
     def places_while_another_writes(*args: Any) -> Any:

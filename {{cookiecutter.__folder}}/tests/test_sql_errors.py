@@ -65,7 +65,7 @@ def test_path_that_is_no_database_is_one_line_and_stays_as_it_is(
 def test_database_that_takes_no_writes_is_not_ready(start: Start, open_at: Open) -> None:
     url = migrate(start("postgresql").create_database("customers"))
     environ = {"DATABASE_URL": f"{url}?options=-c%20default_transaction_read_only%3Don"}
-    storage = open_at(environ, RETRY_DEADLINE_SECONDS="0.2")
+    storage = open_at(environ, RETRY_DEADLINE_SECONDS="1")
     for use in (storage.check, lambda: storage.set(ADA)):
         with pytest.raises(StorageUnavailableError, match=r"^the database cannot be written to$"):
             use()

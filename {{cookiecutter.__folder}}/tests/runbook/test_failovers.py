@@ -78,7 +78,7 @@ def test_writes_without_enough_replicas_are_answered_as_the_document_says(
     cluster: Cluster,
 ) -> None:
     (shown,) = blocks("When there are too few replicas", "text")
-    client = create_app({**cluster.environ, "RETRY_DEADLINE_SECONDS": "0.3"}).test_client()
+    client = create_app({**cluster.environ, "RETRY_DEADLINE_SECONDS": "1"}).test_client()
     replicas = cluster.replicas()
     for replica in replicas:
         cluster.freeze(replica)
