@@ -25,7 +25,7 @@ RUN_BY = {
     "PORT=8000 make demo": ("tests/test_demo.py", 'with serve(["make", "demo"], TEMPLATE'),
     "PORT=8000 make run": ("tests/test_readme.py", "with serve(typed(RENDER"),
     "make help": ("tests/test_template.py", 'run_in(TEMPLATE, "make", "help")'),
-    "make lint": ("tests/test_own_tests.py", 'backend.make("lint")'),
+    "make lint": ("tests/test_own_tests.py", 'backend.make("lint", '),
     "make run": ("tests/test_readme.py", "with serve(typed(RENDER"),
     # Here this test belongs to it; in a project, tests/test_hooks.py runs it.
     "make test": (".github/workflows/test.yml", "- run: make test"),
