@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from .bake import Bake, clean_environ
-from .servers import family_of
+from .servers import about, family_of
 
 SERVERS = {"postgresql": "dev.postgresql:PostgreSQL", "mariadb": "tests.mariadb:MariaDB"}
 
@@ -119,7 +119,7 @@ class Databases:
         return [
             pid
             for pid in family_of(self.server.process.pid)
-            if Path(f"/proc/{pid}/comm").read_text().strip() in programs
+            if about(pid, "comm").strip() in programs
         ]
 
     def _do(self, method: str) -> None:

@@ -163,16 +163,22 @@ def wait_until_alive(client: httpx.Client, server: Server, patience: float = STA
             return
 
 
+def about(pid: int, file: str) -> str:
+    """What a file of a process says, or nothing if the process has ended (proc(5); Linux)."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def family_of(pid: int) -> set[int]:
     """The IDs of a process and of everything that it started (Linux)."""
     parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
+        if stat := about(int(entry.name), "stat"):
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
     family = {pid}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+    while more := {child for child, parent in parents.items() if parent in family} - family:
         family |= more
     return family
 

@@ -12,7 +12,7 @@ import yaml
 
 from .bake import Bake, tool
 from .images import Image, instructions
-from .servers import wait_until_gone
+from .servers import family_of, wait_until_gone
 
 KEY = "a-key-of-the-tests"
 ADA = {"customerID": "7", "firstName": "Ada", "lastName": "Lovelace"}
@@ -137,14 +137,10 @@ def test_container_stops_in_time_with_all_that_it_started(
     image: Image, storage_environ: dict[str, str]
 ) -> None:
     with image.start(API_KEYS=KEY, **storage_environ) as container:
-        workers = {
-            int(stat.parent.name)
-            for stat in Path("/proc").glob("[0-9]*/stat")
-            if int(stat.read_text().rpartition(")")[2].split()[2]) == container.process.pid
-        }
-        assert len(workers) > 2
+        family = family_of(container.process.pid)
+        assert len(family) > 2
         assert container.stop() == 0
-        wait_until_gone(workers)
+        wait_until_gone(family)
 
 
 @pytest.mark.slow

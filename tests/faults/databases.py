@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bake import Bake
 from tests.databases import Databases, databases_of, upgrade
-from tests.servers import wait_until
+from tests.servers import about, wait_until
 
 from .fault import REFUSED, Fault, Scene, Storage, for_seconds
 from .migrations import migration_fault
@@ -65,9 +65,7 @@ def kill_fault(databases: Databases) -> Fault:
 def kill_backend(databases: Databases, scene: Scene) -> None:
     """Kill one that serves a connection."""
     backends = [
-        pid
-        for pid in databases.processes()
-        if b"customers 127.0.0.1" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid for pid in databases.processes() if "customers 127.0.0.1" in about(pid, "cmdline")
     ]
     os.kill(scene.random.choice(sorted(backends)), signal.SIGKILL)
 
