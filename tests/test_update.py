@@ -34,6 +34,12 @@ def released(
 
 
 @pytest.fixture
+def first_released(workshop: Workshop, combination: str, tmp_path: Path) -> Project:
+    """A project of the first release, as it was rendered."""
+    return workshop.project(f"v{VERSIONS[-1]}", ANSWERS[combination], tmp_path / "first")
+
+
+@pytest.fixture
 def rendered(workshop: Workshop, combination: str, tmp_path: Path) -> Project:
     """What the template of today renders."""
     return workshop.project("main", ANSWERS[combination], tmp_path / "rendered")
@@ -44,11 +50,11 @@ def same_template(workshop: Workshop, commit: str, other: str) -> bool:
 
 
 def test_untouched_project_becomes_what_is_rendered_today(
-    workshop: Workshop, released: Project, rendered: Project
+    workshop: Workshop, first_released: Project, rendered: Project
 ) -> None:
-    released.update()
-    assert released.files() == rendered.files()
-    assert same_template(workshop, released.state["commit"], "main")
+    first_released.update()
+    assert first_released.files() == rendered.files()
+    assert same_template(workshop, first_released.state["commit"], "main")
 
 
 def change_as_a_team(project: Project) -> None:
@@ -82,15 +88,12 @@ def test_what_an_update_keeps_works(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_second_update_changes_nothing(
-    workshop: Workshop, combination: str, tmp_path: Path
-) -> None:
-    first = workshop.project(f"v{VERSIONS[-1]}", ANSWERS[combination], tmp_path)
-    first.changed_by_team()
-    first.update()
-    first.commit("Updated")
-    assert "already up to date" in first.update()
-    assert first.git("status", "--porcelain") == ""
+def test_second_update_changes_nothing(first_released: Project) -> None:
+    first_released.changed_by_team()
+    first_released.update()
+    first_released.commit("Updated")
+    assert "already up to date" in first_released.update()
+    assert first_released.git("status", "--porcelain") == ""
 
 
 def test_next_release_is_carried_over(
