@@ -35,6 +35,8 @@ PING_SECONDS = 1
 RESUME_SECONDS = 0.5
 # How long the service waits for a sentinel that hangs, which it should do once.
 SENTINEL_SECONDS = 0.5
+# What is slower than this was held up by something.
+UNAFFECTED_SECONDS = 0.4
 
 
 @pytest.fixture(scope="session")
@@ -93,10 +95,10 @@ def test_failovers_go_unnoticed(
     print("of these the service's own part:", [round(seconds, 2) for seconds in delays])
     assert clients.problems == []
     assert lost == []
-    # Not each: on a busy machine the sentinels now and then elect their leader in vain at first,
-    # and clients stand still for other reasons.
+    # Not each: on a busy machine the sentinels now and then elect their leader in vain at first.
     assert statistics.median(stalls) <= seconds
-    assert statistics.median(delays) <= RESUME_SECONDS
+    *others, _ = sorted(delays)  # for one of them the machine itself may have stood still
+    assert max(others) <= RESUME_SECONDS
 
 
 def test_planned_failovers_go_unnoticed(redis: Bake, cluster: Cluster) -> None:
@@ -143,7 +145,7 @@ def assert_delayed_once(clients: Clients) -> None:
     print(f"waits: {at_first:.3f}, then", [round(seconds, 3) for seconds in afterwards])
     assert clients.problems == []
     assert at_first < 2 * SENTINEL_SECONDS
-    assert statistics.median(afterwards) < SENTINEL_SECONDS
+    assert statistics.median(afterwards) <= UNAFFECTED_SECONDS
 
 
 def longest_wait(clients: Clients, seconds: float) -> float:

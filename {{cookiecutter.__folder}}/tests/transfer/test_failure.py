@@ -25,7 +25,7 @@ def open_app(environ_of_failing_storage: dict[str, str]) -> Iterator[Callable[..
     """Makes applications on the storage that fails."""
     apps = []
 
-    def open_another(**variables: str) -> Flask:
+    def open_another(variables: dict[str, str]) -> Flask:
         app = create_app({**environ_of_failing_storage, **variables})
         apps.append(app)
         return app
@@ -82,7 +82,7 @@ def contents(app: Flask) -> list[Customer]:
 
 @pytest.mark.usefixtures("failing")
 def test_import_goes_on_through_a_failure(open_app: Callable[..., Flask], file: Path) -> None:
-    app = open_app(**PATIENT)
+    app = open_app(PATIENT)
     result = app.test_cli_runner().invoke(args=["customers", "import", str(file)])
     assert result.exit_code == 0, result.output
     assert "many.jsonl: 20,000 customers" in result.output
@@ -91,7 +91,7 @@ def test_import_goes_on_through_a_failure(open_app: Callable[..., Flask], file: 
 
 @pytest.mark.usefixtures("failing")
 def test_export_goes_on_through_a_failure(open_app: Callable[..., Flask], file: Path) -> None:
-    app = open_app(**PATIENT)
+    app = open_app(PATIENT)
     app.extensions["customer_storage"].set_many(CUSTOMERS)
     exported = file.parent / "exported.jsonl"
     result = app.test_cli_runner().invoke(args=["customers", "export", str(exported)])
@@ -107,12 +107,12 @@ def test_import_that_gave_up_goes_on_where_it_was(
     end_failure: Callable[[], None],
 ) -> None:
     arguments = ["customers", "import", str(file)]
-    stopped = open_app(**impatient).test_cli_runner().invoke(args=arguments)
+    stopped = open_app(impatient).test_cli_runner().invoke(args=arguments)
     assert stopped.exit_code == 1
     assert stopped.output.splitlines()[-1].endswith("; run the same command again to go on")
 
     end_failure()
-    app = open_app(**PATIENT)
+    app = open_app(PATIENT)
     finished = app.test_cli_runner().invoke(args=arguments)
     assert finished.exit_code == 0, finished.output
     assert finished.output.startswith("going on behind the ")
@@ -123,10 +123,10 @@ def test_import_that_gave_up_goes_on_where_it_was(
 def test_export_that_gave_up_leaves_nothing(
     open_app: Callable[..., Flask], impatient: dict[str, str], file: Path
 ) -> None:
-    open_app(**PATIENT).extensions["customer_storage"].set_many(CUSTOMERS)
+    open_app(PATIENT).extensions["customer_storage"].set_many(CUSTOMERS)
     exported = file.parent / "exported.jsonl"
     arguments = ["customers", "export", str(exported)]
-    result = open_app(**impatient).test_cli_runner().invoke(args=arguments)
+    result = open_app(impatient).test_cli_runner().invoke(args=arguments)
     assert result.exit_code == 1
     assert result.output.endswith("; nothing was exported\n")
     assert [path.name for path in file.parent.glob("exported*")] == []
